@@ -1,0 +1,64 @@
+# Every target first makes .venv when it is missing or older than the lock.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+UV := $(shell command -v uv 2>/dev/null)
+REPORT_OPTIONS := $(if $(DATASET),--dataset "$(DATASET)") $(if $(MODEL),--model "$(MODEL)") \
+	$(if $(PROFILE),--profile "$(PROFILE)") $(if $(IMAGE_SIZE),--image-size "$(IMAGE_SIZE)")
+
+.PHONY: help report test unit lab lint lock notebooks clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Setting up .venv from requirements.lock ($(if $(UV),uv,pip)) ..."
+	@rm -f $@; start=$$(date +%s); set -e; \
+	if [ -n "$(UV)" ]; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) .venv; \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+	  $(PYTHON) -m venv .venv; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi; \
+	touch $@; echo "Set up in $$(( $$(date +%s) - start )) s."
+
+report: $(STAMP) ## run the experiments and build reports/index.html [DATASET= MODEL= PROFILE= IMAGE_SIZE=]
+	@$(BIN)/happymaps report $(REPORT_OPTIONS)
+
+test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed notebooks
+	@echo "Comparing the committed notebooks with a fresh run (nbval) ..."
+	@KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 TF_NUM_INTRAOP_THREADS=1 HAPPYMAPS_QUIET=1 \
+	  $(BIN)/python -m pytest notebooks experiments -p happymaps.testing.nbval_tolerance \
+	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 \
+	  -n 2 --dist loadfile -q
+
+unit: $(STAMP) ## the unit tests alone
+	@echo "Unit tests ..."
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile -q
+
+lab: $(STAMP) ## open JupyterLab on the notebooks
+	@KERAS_BACKEND=tensorflow $(BIN)/jupyter lab --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+
+lint: $(STAMP) ## ruff: rules and format, notebooks too
+	@echo "Lint ..."
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+
+lock: ## resolve the newest versions into requirements.lock and constraints.txt (needs uv)
+	@uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
+	@uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url -q -o constraints.txt \
+	  --constraint requirements.lock
+
+notebooks: $(STAMP) ## execute the committed notebooks in place, as nbval will compare them
+	@$(BIN)/happymaps refresh $(NOTEBOOKS)
+
+clean: ## remove .venv, reports and caches (downloaded data stays)
+	@rm -rf .venv reports build lib/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +

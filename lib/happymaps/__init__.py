@@ -1,0 +1,72 @@
+"""Open up Keras networks: what their neurons look for, and what is wrong with them."""
+
+import importlib
+
+# Loaded on first use, so that the command line and the notebooks that only read
+# results do not wait for TensorFlow.
+_HOMES = {
+    "Dataset": "datasets",
+    "LpNorm": "regularizers",
+    "PATTERNS": "map_measures",
+    "TotalVariation": "regularizers",
+    "bootstrap_interval": "statistics",
+    "build_cnn": "models",
+    "channel": "objectives",
+    "claims_table": "statistics",
+    "classify_patterns": "map_measures",
+    "concentration": "map_measures",
+    "contact_sheet": "plots",
+    "convolution_layers": "layers",
+    "dense_layers": "layers",
+    "describe_images": "plots",
+    "direction": "objectives",
+    "evaluate": "training",
+    "fingerprint": "models",
+    "generate_faces": "datasets",
+    "high_frequency_share": "map_measures",
+    "judge": "statistics",
+    "kernels": "layers",
+    "layer": "objectives",
+    "layer_objectives": "scoring",
+    "layer_paths": "layers",
+    "line_chart": "plots",
+    "load_dataset": "datasets",
+    "load_model": "models",
+    "map_sheet": "plots",
+    "maximize": "maximization",
+    "mean_interval": "statistics",
+    "mean_similarity": "similarity",
+    "neuron": "objectives",
+    "open_images": "study",
+    "open_study": "study",
+    "pairwise_similarity": "similarity",
+    "predict": "training",
+    "print_provenance": "provenance",
+    "probabilities": "training",
+    "processed_folder": "study",
+    "proportion_interval": "statistics",
+    "randomize_weights": "models",
+    "record_answer": "recording",
+    "record_maps": "recording",
+    "record_metrics": "recording",
+    "save_dataset": "datasets",
+    "save_model": "models",
+    "score_images": "scoring",
+    "split_dataset": "datasets",
+    "start_images": "maximization",
+    "study_network": "study",
+    "sweep": "maximization",
+    "train": "training",
+    "unit": "objectives",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'happymaps' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"happymaps.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)
