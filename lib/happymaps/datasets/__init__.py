@@ -1,0 +1,15 @@
+"""Labelled images: synthetic faces, CMU faces, or a folder of one's own."""
+
+from happymaps.datasets.dataset import Dataset
+from happymaps.datasets.loading import load_dataset
+from happymaps.datasets.saving import save_dataset
+from happymaps.datasets.splitting import split_dataset
+from happymaps.datasets.synthetic_faces import generate_faces
+
+__all__ = [
+    "Dataset",
+    "generate_faces",
+    "load_dataset",
+    "save_dataset",
+    "split_dataset",
+]

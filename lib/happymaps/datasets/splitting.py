@@ -1,0 +1,87 @@
+"""Two parts of a data set: one to train on, one to test on."""
+
+import numpy as np
+from sklearn.model_selection import (
+    GroupShuffleSplit,
+    ShuffleSplit,
+    StratifiedShuffleSplit,
+)
+
+from happymaps.datasets.dataset import Dataset
+from happymaps.messages import unknown_name
+
+
+def split_dataset(
+    dataset: Dataset, *, by: str = "image", test_fraction: float = 0.2, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """Split a data set at random; each part keeps the order of the images.
+
+    By image, every class is divided alike; where a class is too small for that (a
+    single image, or fewer test images than classes) all images are shuffled together.
+    By person, whole people are held out, so that the test asks about new people.
+
+    Args:
+        dataset: What to split.
+        by: `"image"` or `"person"`; the latter needs the metadata column `person`.
+        test_fraction: Share of images, or of people, in the test part; in (0, 1). It is
+            rounded to a whole number, at least 1 and at most all but one.
+        seed: The same seed gives the same split.
+
+    Returns:
+        The train part and the test part.
+
+    Raises:
+        ValueError: Unknown `by`, a fraction outside (0, 1), no people to split by, or
+            too few images or people.
+    """
+    if by not in ("image", "person"):
+        raise ValueError(unknown_name("split", by, ("image", "person")))
+    if not 0 < test_fraction < 1:
+        raise ValueError(
+            "test_fraction must lie between 0 and 1. "
+            f"Received: {test_fraction!r}. Give e.g. 0.2."
+        )
+    choose = _choose_images if by == "image" else _choose_people
+    train, test = choose(dataset, test_fraction, seed)
+    return dataset.take(np.sort(train)), dataset.take(np.sort(test))
+
+
+def _choose_images(dataset: Dataset, test_fraction: float, seed: int):
+    num_test = _round_share(len(dataset), test_fraction, "images")
+    counts = np.bincount(dataset.labels)
+    counts = counts[counts > 0]
+    enough = min(num_test, len(dataset) - num_test) >= len(counts)
+    stratified = enough and counts.min() > 1
+    splitter = StratifiedShuffleSplit if stratified else ShuffleSplit
+    splits = splitter(n_splits=1, test_size=num_test, random_state=seed)
+    return next(splits.split(dataset.images, dataset.labels))
+
+
+def _choose_people(dataset: Dataset, test_fraction: float, seed: int):
+    if "person" not in dataset.metadata:
+        raise ValueError(
+            "A split by person needs the metadata column 'person'. Received columns: "
+            f"{', '.join(map(str, dataset.metadata.columns))}. Split by='image', or "
+            "name the people in a ground_truth.csv (columns file, label, person) "
+            "beside the class folders."
+        )
+    people = dataset.metadata["person"].to_numpy()
+    num_people = len(np.unique(people))
+    num_test = _round_share(num_people, test_fraction, "people")
+    pairs = dataset.metadata.assign(label=dataset.labels)[["person", "label"]]
+    if pairs.drop_duplicates()["label"].is_unique:
+        raise ValueError(
+            "A split by person needs classes that people share. Received classes of "
+            "one person each, so nothing of a test class would be trained on. Split "
+            "by='image', or choose another target."
+        )
+    splits = GroupShuffleSplit(n_splits=1, test_size=num_test, random_state=seed)
+    return next(splits.split(dataset.images, groups=people))
+
+
+def _round_share(total: int, fraction: float, what: str) -> int:
+    if total < 2:
+        raise ValueError(
+            f"A split needs at least 2 {what}. Received: {total}. Add {what}."
+        )
+    return min(max(round(total * fraction), 1), total - 1)
