@@ -1,0 +1,40 @@
+"""The one place that imports Keras and TensorFlow, quietly and on the right backend."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@contextlib.contextmanager
+def _native_stderr_silenced() -> Iterator[None]:
+    # TensorFlow's C++ start-up lines bypass sys.stderr and carry timestamps, so they
+    # would make every executed notebook differ from the last.
+    sys.stderr.flush()
+    with open(os.devnull, "w") as sink:  # noqa: PTH123 - a device, not a path of ours
+        saved = os.dup(2)
+        try:
+            os.dup2(sink.fileno(), 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+with _native_stderr_silenced():
+    import keras
+    import tensorflow as tf
+
+    tf.zeros(()).numpy()  # device set-up logs at the first operation
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "HappyMaps needs Keras on TensorFlow. Received the backend "
+        f"{keras.backend.backend()!r}. Set KERAS_BACKEND=tensorflow before Keras is "
+        "imported."
+    )
+
+__all__ = ["keras", "tf"]

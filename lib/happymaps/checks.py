@@ -1,0 +1,31 @@
+"""Checks at the public doors that several modules share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from happymaps.backend import keras
+from happymaps.layers import input_shape
+
+
+def check_choice(name: str, received: str, choices: Sequence[str]) -> None:
+    """Raise a ValueError unless `received` is one of `choices`."""
+    if received not in list(choices):
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, choices))}. "
+            f"Received: {received!r}."
+        )
+
+
+def check_images(model: keras.Model, images: np.ndarray) -> None:
+    """Raise a ValueError unless `images` fit the input of `model`."""
+    expected = input_shape(model)
+    shape = np.shape(images)
+    if len(shape) != 4 or shape[1:] != expected:
+        height, width, channels = expected
+        raise ValueError(
+            f"The network takes images of shape (count, {height}, {width}, "
+            f"{channels}). Received: {shape}. "
+            f"Load them with image_size=({height}, {width}), channels={channels} "
+            f"(in a notebook: -p image_size={height}x{width})."
+        )

@@ -1,0 +1,170 @@
+"""What is climbed: one number per image, higher is better.
+
+With z the pre-activation of a layer, an objective is a weighted sum of terms. Each term
+reads one place of one layer and gives, for the sign s = +1 (happy) or -1 (sad):
+
+    channel, direction     mean over positions of a(s v.z), v one-hot for a channel
+    neuron                 s v.z at one position of a convolution layer
+    unit                   s z of one unit of a dense layer or one logit
+    layer                  s times the mean over the whole layer of z^2
+
+where a is the function chosen by `activation` in `maximize`. Objectives add, subtract
+and scale without changing their operands: `2 * unit("dense_3", 1) - unit("dense_3", 0)`
+scores exactly twice the one score less the other.
+"""
+
+import dataclasses
+import numbers
+from collections.abc import Sequence
+
+import numpy as np
+
+KINDS = ("channel", "unit", "neuron", "direction", "layer")
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """One place of a network: a kind from `KINDS`, a layer, and what of it."""
+
+    kind: str
+    layer: str | int
+    index: int | None = None
+    position: tuple[int, int] | None = None
+    vector: tuple[float, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """A short label, e.g. `conv2d_1[3]` or `conv2d_1[3] at (4, 5)`."""
+        label = str(self.layer)
+        if self.index is not None:
+            label += f"[{self.index}]"
+        if self.vector is not None:
+            label += f" along {len(self.vector)}-vector"
+        if self.kind == "neuron":
+            label += f" at {self.position or 'center'}"
+        return label
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """A weighted sum of terms.
+
+    Attributes:
+        terms: Pairs of a weight and a `Term`.
+        name: The label of its map in results and figures.
+    """
+
+    terms: tuple[tuple[float, Term], ...]
+    name: str
+
+    @property
+    def layers(self) -> tuple[str | int, ...]:
+        """The layers that the objective reads, in order, each once."""
+        return tuple(dict.fromkeys(term.layer for _, term in self.terms))
+
+    def named(self, name: str) -> "Objective":
+        """Return the same objective under another label."""
+        return dataclasses.replace(self, name=name)
+
+    def __add__(self, other: "Objective") -> "Objective":
+        if not isinstance(other, Objective):
+            return NotImplemented
+        return Objective(self.terms + other.terms, f"{self.name} + {other.name}")
+
+    def __sub__(self, other: "Objective") -> "Objective":
+        if not isinstance(other, Objective):
+            return NotImplemented
+        label = f"({other.name})" if len(other.terms) > 1 else other.name
+        return Objective(self.terms + (-1 * other).terms, f"{self.name} - {label}")
+
+    def __mul__(self, factor: float) -> "Objective":
+        if not isinstance(factor, numbers.Real):
+            return NotImplemented
+        terms = tuple((weight * float(factor), term) for weight, term in self.terms)
+        label = f"({self.name})" if len(self.terms) > 1 else self.name
+        return Objective(terms, f"{factor:g} * {label}")
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> "Objective":
+        return -1 * self
+
+
+def channel(layer: str | int, index: int) -> Objective:
+    """Return the objective of one channel of a convolution layer."""
+    return _single(Term("channel", layer, _index(index)))
+
+
+def unit(layer: str | int, index: int) -> Objective:
+    """Return the objective of one unit of a dense layer, logits included."""
+    return _single(Term("unit", layer, _index(index)))
+
+
+def neuron(
+    layer: str | int, index: int, position: tuple[int, int] | None = None
+) -> Objective:
+    """Return the objective of one channel at one position.
+
+    Args:
+        layer: A convolution layer.
+        index: The channel.
+        position: (row, column) in the layer's own grid; None is its center.
+    """
+    if position is not None:
+        if np.shape(position) != (2,):
+            raise ValueError(
+                f"A position must be (row, column). Received: {position!r}. Leave it "
+                "out for the center."
+            )
+        position = tuple(_index(value) for value in position)
+    return _single(Term("neuron", layer, _index(index), position))
+
+
+def direction(layer: str | int, vector: Sequence[float]) -> Objective:
+    """Return the objective of a direction in channel space, the dot product v.z."""
+    return _single(Term("direction", layer, vector=tuple(float(v) for v in vector)))
+
+
+def layer(layer: str | int) -> Objective:
+    """Return the objective of a whole layer, its mean square (deep dream)."""
+    return _single(Term("layer", layer))
+
+
+def check_objectives(objectives: Objective | Sequence[Objective]) -> list[Objective]:
+    """Return the objectives as a list.
+
+    Raises:
+        ValueError: There is none, or two have the same name.
+        TypeError: Something in the sequence is no objective.
+    """
+    if isinstance(objectives, Objective):
+        objectives = [objectives]
+    objectives = list(objectives)
+    for objective in objectives:
+        if not isinstance(objective, Objective):
+            raise TypeError(
+                "Expected objectives, such as channel('conv2d_1', 0). Received: "
+                f"{objective!r}."
+            )
+    names = [objective.name for objective in objectives]
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles or not names:
+        raise ValueError(
+            "Expected at least one objective, and each name once. Received: "
+            f"{len(names)} objectives, several named {doubles}. "
+            "Give them names of their own with objective.named('...')."
+        )
+    return objectives
+
+
+def _single(term: Term) -> Objective:
+    return Objective(((1.0, term),), term.name)
+
+
+def _index(value: int) -> int:
+    if not isinstance(value, numbers.Integral) or value < 0:
+        raise ValueError(
+            f"An index must be a whole number from 0. Received: {value!r}. "
+            "Count channels, units, rows and columns from 0."
+        )
+    return int(value)
