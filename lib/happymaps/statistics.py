@@ -1,0 +1,91 @@
+"""Intervals, and verdicts on predictions that were written before the run."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+Interval = tuple[float, float]
+
+
+def proportion_interval(count: int, total: int) -> Interval:
+    """Return the 95 % Wilson interval of a share, each end in [0, 1].
+
+    A share of nothing has no interval: (-inf, inf).
+
+    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    """
+    if total == 0:
+        return -np.inf, np.inf
+    found = stats.binomtest(int(count), int(total)).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
+
+
+def bootstrap_interval(
+    values: Sequence[float], statistic: Callable = np.mean, *, seed: int = 0
+) -> Interval:
+    """Return the 95 % percentile bootstrap interval of a statistic of `values`.
+
+    Args:
+        values: Independent measurements; NaN are left out. Fewer than two have no
+            interval: (-inf, inf).
+        statistic: A function of an array and `axis`.
+        seed: Of the resampling.
+
+    Source: Efron 1979, doi:10.1214/aos/1176344552.
+    """
+    values = np.asarray(values, float)
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return -np.inf, np.inf
+    found = stats.bootstrap(
+        (values,), statistic, n_resamples=2000, method="percentile", rng=seed
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Return the 95 % Student interval of the mean of a few measurements."""
+    values = np.asarray(values, float)
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return -np.inf, np.inf
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+def judge(interval: Interval, predicted: Interval) -> str:
+    """Return what an interval says of a prediction.
+
+    Args:
+        interval: Lowest and highest plausible value.
+        predicted: Lowest and highest value that the prediction allows.
+
+    Returns:
+        `"confirmed"` if the interval lies within the prediction, `"refuted"` if they
+        have nothing in common, else `"cannot decide"`.
+    """
+    if predicted[0] <= interval[0] and interval[1] <= predicted[1]:
+        return "confirmed"
+    apart = interval[1] < predicted[0] or predicted[1] < interval[0]
+    return "refuted" if apart else "cannot decide"
+
+
+def claims_table(rows: Sequence[tuple[str, str, float, Interval, str]]) -> pd.DataFrame:
+    """Return a table of (claim, prediction, measured, 95 % interval, verdict) rows."""
+    table = pd.DataFrame(
+        rows, columns=["claim", "predicted", "measured", "95 % interval", "verdict"]
+    )
+    table["measured"] = table["measured"].map(_number)
+    table["95 % interval"] = [
+        "none"
+        if np.isinf(low) or np.isnan(low)
+        else f"{_number(low)} to {_number(high)}"
+        for low, high in table["95 % interval"]
+    ]
+    return table.set_index("claim")
+
+
+def _number(value: float) -> str:
+    return "-" if value is None or np.isnan(value) else f"{value:.2f}"
