@@ -1,0 +1,148 @@
+"""What a notebook hands to the report: numbers, an answer in words, maps.
+
+In a batch run the files lie in the folder of the run (`paths.run_folder()`); anywhere
+else nothing is written, and the notebook shows the same.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from happymaps import paths
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def record_metrics(**metrics: object) -> pd.Series:
+    """Note the numbers that the notebook is about, and return them for display.
+
+    Several calls add up; a name given again takes the later value. A value that is not
+    finite becomes null in the file, since JSON knows no other way.
+
+    Args:
+        **metrics: int, float, bool, str, None, numpy scalars or arrays, or lists and
+            dicts of those.
+
+    Returns:
+        The values, by name; those of a dict by `name.key`.
+
+    Raises:
+        ValueError: A value of another kind.
+    """
+    plain = {name: _to_plain(name, value) for name, value in metrics.items()}
+    folder = paths.run_folder()
+    if folder is not None:
+        path = folder / "metrics.json"
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        _write_json(path, known | _without_nan(plain))
+    return pd.Series(_flatten(plain), name="value", dtype=object)
+
+
+def record_answer(text: str) -> None:
+    """Note the answer of the notebook in one sentence or two, and print it.
+
+    Raises:
+        ValueError: It is no string, or blank.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(
+            f"The answer must be a sentence. Received: {text!r}. Say what was found."
+        )
+    folder = paths.run_folder()
+    if folder is not None:
+        _write_json(folder / "answer.json", {"answer": text})
+    print(text)
+
+
+def record_maps(dataset: "xr.Dataset", name: str = "maps") -> Path | None:
+    """Keep maps as `<name>.nc` (NetCDF 4, compressed) in the folder of the run.
+
+    Args:
+        dataset: What `maximize()` or an attribution returned. Attributes that NetCDF
+            does not know (bool, None, dict) are stored as JSON text.
+        name: File name without ending: letters, digits, `_`, `-`.
+
+    Returns:
+        The file's path, or None outside a batch run.
+
+    Raises:
+        ValueError: Not a file name, or not an `xarray.Dataset`.
+    """
+    if not _FILE_NAME.fullmatch(name):
+        raise ValueError(
+            "name must be of letters, digits, '_' and '-' (at most 64). "
+            f"Received: {name!r}. Leave out folder and ending."
+        )
+    if not hasattr(dataset, "to_netcdf"):
+        raise ValueError(
+            f"dataset must be an xarray.Dataset. Received: {type(dataset).__name__}. "
+            "Wrap arrays with xarray.Dataset({'maps': (dimensions, array)})."
+        )
+    folder = paths.run_folder()
+    if folder is None:
+        return None
+    storable = dataset.copy()
+    for holder in (storable, *storable.variables.values()):
+        holder.attrs = {key: _to_attribute(v) for key, v in holder.attrs.items()}
+    numeric = [key for key, v in storable.variables.items() if v.ndim and _is_number(v)]
+    path, partial = folder / f"{name}.nc", folder / f".{name}.nc"
+    compression = {key: {"zlib": True, "complevel": 4} for key in numeric}
+    storable.to_netcdf(partial, engine="h5netcdf", encoding=compression)
+    partial.replace(path)
+    return path
+
+
+def _to_plain(name: str, value: object) -> object:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _to_plain(f"{name}.{key}", v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_plain(name, v) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError(
+        f"Metric {name!r} must be a number, a text, or a list or dict of those. "
+        f"Received: {type(value).__name__}. Convert it, or keep arrays of maps with "
+        "record_maps()."
+    )
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _flatten(metrics: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in metrics.items():
+        nested = isinstance(value, dict)
+        flat |= _flatten(value, f"{prefix}{key}.") if nested else {prefix + key: value}
+    return flat
+
+
+def _write_json(path: Path, content: dict) -> None:
+    partial = path.with_name(f".{path.name}")
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _to_attribute(value: object) -> object:
+    known = value is not None and not isinstance(value, bool | Mapping | Path)
+    return value if known else json.dumps(value, default=str)
+
+
+def _is_number(variable: "xr.Variable") -> bool:
+    return variable.dtype.kind in "biuf"

@@ -1,0 +1,134 @@
+"""Folders that are either whole or absent: staged beside their place, then renamed."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+LEAST_FREE_BYTES = 200_000_000
+_STALE_SECONDS = 60
+_LONGEST_SLUG = 64
+# Failed runs, and what the report writes beside the runs.
+_RESERVED = ("failed", "figures")
+
+
+def slug(text: str) -> str:
+    """Return `text` as a folder name: `[a-z0-9][a-z0-9._-]{0,63}`, nothing reserved."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("._-") or "unnamed"
+    if name in _RESERVED:
+        name += "-run"
+    if len(name) > _LONGEST_SLUG:
+        name = f"{name[: _LONGEST_SLUG - 7]}-{short_hash(text)}"
+    return name
+
+
+def short_hash(text: str) -> str:
+    """Return 6 hex digits of the sha256 of `text`."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:6]
+
+
+def check_free_space(folder: Path) -> None:
+    """Raise OSError unless the disk of `folder` has `LEAST_FREE_BYTES` left."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if free < LEAST_FREE_BYTES:
+        raise OSError(
+            errno.ENOSPC,
+            f"A run needs {LEAST_FREE_BYTES // 10**6} MB of free disk space. Received: "
+            f"{free // 10**6} MB at {existing}. Free some, or choose another folder",
+        )
+
+
+@contextlib.contextmanager
+def staging_folder(target: Path) -> Iterator[Path]:
+    """Make a folder beside `target`; what is left of it at the end is removed.
+
+    It is locked as long as this process lives, so that `remove_leftovers` knows.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.with_name(f".tmp-{target.name}-{secrets.token_hex(4)}")
+    staging.mkdir()
+    try:
+        with _lock(staging):
+            yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[bool]:
+    """Yield whether the folder could be locked; where locks are unknown, it cannot."""
+    if fcntl is None:
+        yield False
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked = True
+    except OSError:
+        locked = False
+    try:
+        yield locked
+    finally:
+        os.close(handle)
+
+
+def publish_folder(staging: Path, target: Path) -> None:
+    """Rename `staging` to `target`, in the place of an older folder.
+
+    At each instant either the old or the new one is there, or the old one lies beside
+    as `.old-...` for `remove_leftovers` to bring back. Of two at once the last wins.
+    """
+    while True:
+        aside = _set_aside(target)
+        try:
+            staging.rename(target)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        finally:
+            _settle(aside, target)
+
+
+def _set_aside(target: Path) -> Path:
+    aside = target.with_name(f".old-{target.name}-{secrets.token_hex(4)}")
+    with contextlib.suppress(FileNotFoundError):
+        target.rename(aside)
+    return aside
+
+
+def _settle(aside: Path, target: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if not target.exists():
+            aside.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Clear what a killed run left in `parent`; bring back what it had set aside."""
+    for aside in parent.glob(".old-*"):
+        name = aside.name.removeprefix(".old-").rpartition("-")[0]
+        _settle(aside, aside.with_name(name))
+    for staging in parent.glob(".tmp-*"):
+        with contextlib.suppress(FileNotFoundError):
+            # A young one may not be locked yet.
+            young = time.time() - staging.stat().st_mtime < _STALE_SECONDS
+            with _lock(staging) as ours:
+                if ours and not young:
+                    shutil.rmtree(staging, ignore_errors=True)

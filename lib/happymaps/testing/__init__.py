@@ -1,0 +1,1 @@
+"""Helpers for tests: the pytest plugin that compares notebook outputs."""
