@@ -1,0 +1,185 @@
+"""One run as the report tells it, from its folder: `read_article(run, ...) -> Article`.
+
+Whatever cannot be read becomes a sentence in `Article.problem`, never an exception.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import nbformat
+from markupsafe import Markup
+from nbformat import NotebookNode
+
+from happymaps.report.anatomy import (
+    Anatomy,
+    Parameter,
+    read_anatomy,
+    read_parameters,
+)
+from happymaps.report.body import Body
+from happymaps.report.figures import make_thumbnail
+from happymaps.report.runs import Run, read_json
+from happymaps.report.text import (
+    format_number,
+    inline_markdown,
+    plain_name,
+    title_from_stem,
+)
+
+COVER = "figures/cover.webp"
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_EMPTY = Markup()
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A value from `metrics.json`, as text."""
+
+    name: str
+    label: str
+    value: str
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What stopped a run: one line, where, and the traceback."""
+
+    headline: str
+    place: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Article:
+    """A run with everything that its page and its card show."""
+
+    run: Run
+    title: Markup
+    question: Markup = _EMPTY
+    answer: Markup = _EMPTY
+    answer_is_computed: bool = False
+    prediction: Markup = _EMPTY
+    parameters: tuple[Parameter, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    failure: Failure | None = None
+    problem: str = ""
+    body: Body = field(default_factory=Body)
+    thumbnail: bytes | None = None
+
+    @property
+    def status(self) -> str:
+        """`done`, `failed`, `missing` or `unreadable`."""
+        return "unreadable" if self.problem and not self.failure else self.run.status
+
+    @property
+    def has_page(self) -> bool:
+        """Whether there is more to read than fits on the card."""
+        return self.status in {"done", "failed"}
+
+
+def read_article(run: Run, render: Callable[[NotebookNode], Body]) -> Article:
+    """Return the article of a run.
+
+    Args:
+        run: The run, of any status.
+        render: Turns a notebook into a body; see `make_renderer`.
+    """
+    article = _read_record(run)
+    if run.status not in {"done", "failed"} or run.problem:
+        return article
+    try:
+        notebook = nbformat.read(run.folder / "notebook.ipynb", as_version=4)
+        return _add_notebook(article, notebook, render)
+    # One notebook that cannot be read must not take the whole site down, and what
+    # a malformed file raises depends on which library meets it first.
+    except Exception as error:
+        reason = f"notebook.ipynb cannot be rendered: {type(error).__name__}: {error}"
+        return replace(article, problem=reason[:400])
+
+
+def _read_record(run: Run) -> Article:
+    record = run.record
+    answer, _ = read_json(run.folder / "answer.json")
+    computed = str(answer.get("answer") or "")
+    return Article(
+        run=run,
+        title=inline_markdown(record.get("title") or title_from_stem(run.stem)),
+        answer=inline_markdown(computed),
+        answer_is_computed=bool(computed),
+        parameters=tuple(read_parameters(None, _dict(record.get("parameters")))),
+        metrics=tuple(_read_metrics(run.folder)),
+        failure=_read_failure(record) if run.status == "failed" else None,
+        problem=run.problem,
+    )
+
+
+def _add_notebook(
+    article: Article, notebook: NotebookNode, render: Callable[[NotebookNode], Body]
+) -> Article:
+    parts: Anatomy = read_anatomy(notebook)
+    body = render(notebook)
+    values = _dict(article.run.record.get("parameters"))
+    thumbnail = make_thumbnail(body.cover) if body.cover else None
+    files = {COVER: thumbnail} if thumbnail else {}
+    return replace(
+        article,
+        title=inline_markdown(parts.title) or article.title,
+        question=inline_markdown(parts.question),
+        answer=article.answer or inline_markdown(parts.answer),
+        prediction=inline_markdown(parts.prediction),
+        parameters=tuple(read_parameters(notebook, values)),
+        body=replace(body, files=body.files | files),
+        thumbnail=thumbnail,
+    )
+
+
+def _read_metrics(folder: Path) -> list[Metric]:
+    """Return the plain values of `metrics.json`, one level of nesting resolved."""
+    values, _ = read_json(folder / "metrics.json")
+    flat = {}
+    for name, value in values.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        flat |= {f"{name} {key}".strip(): item for key, item in inner.items()}
+    return [
+        Metric(name, plain_name(name), _metric_text(name, value), _is_number(value))
+        for name, value in flat.items()
+        if _is_number(value) or (isinstance(value, str | bool) and value != "")
+    ]
+
+
+def _metric_text(name: str, value: object) -> str:
+    return value if isinstance(value, str) else format_number(value, name)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _read_failure(record: dict) -> Failure:
+    """Return the error of a run: a text, or what the runner's `Outcome` holds."""
+    error = record.get("error")
+    if not isinstance(error, dict):
+        lines = str(error or "The run left no error text.").strip().splitlines()
+        # Python writes the exception itself last.
+        rest = "\n".join(lines) if len(lines) > 1 else ""
+        return Failure(_ANSI.sub("", lines[-1]), "", _ANSI.sub("", rest))
+    parts = [str(error.get(name) or "") for name in ("kind", "name", "message")]
+    if parts[0] in {"cell error", "error"} and any(parts[1:]):
+        parts[0] = ""  # the name of the exception says more
+    headline = ": ".join(part for part in parts if part) or "unknown error"
+    trace = _ANSI.sub("", str(error.get("traceback") or ""))
+    return Failure(_ANSI.sub("", headline), _failing_cell(error), trace)
+
+
+def _failing_cell(error: dict) -> str:
+    """Return the cell as Jupyter numbers it, else by its position."""
+    if error.get("execution_count"):
+        return f"cell [{error['execution_count']}]"
+    return "" if error.get("cell") is None else f"cell {error['cell'] + 1}"
+
+
+def _dict(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
