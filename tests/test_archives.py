@@ -47,10 +47,10 @@ def put(folder, name: str, content: bytes):
     ("name", "content"),
     [
         ("x.tar", make_tar(FILES)),
-        ("x.tar.gz", gzip.compress(make_tar(FILES))),
-        ("x.TGZ", gzip.compress(make_tar(FILES))),
+        ("x.tar.gz", gzip.compress(make_tar(FILES), mtime=0)),
+        ("x.TGZ", gzip.compress(make_tar(FILES), mtime=0)),
         ("x.zip", make_zip(FILES)),
-        ("x.zip", make_zip({"inner.tar.gz": gzip.compress(make_tar(FILES))})),
+        ("x.zip", make_zip({"inner.tar.gz": gzip.compress(make_tar(FILES), mtime=0)})),
         ("x.tar", make_tar({"b/inner.zip": make_zip(FILES)})),
     ],
 )
@@ -95,7 +95,7 @@ def test_walk_refuses_links_and_paths_that_lead_out(tmp_path, name, content, mem
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("x.tar.gz", gzip.compress(bytes(3 * 2**20))),
+        ("x.tar.gz", gzip.compress(bytes(3 * 2**20), mtime=0)),
         ("x.tar", make_tar({"big": bytes(3 * 2**20)})),
         ("x.zip", make_zip({"big": bytes(3 * 2**20)})),
         ("x.zip", make_zip({"y.zip": make_zip({"big": bytes(3 * 2**20)})})),
@@ -125,8 +125,8 @@ def corrupt_middle(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("x.tar.gz", gzip.compress(make_tar(FILES))[:-30]),
-        ("x.tar.gz", corrupt_middle(gzip.compress(make_tar(FILES)))),
+        ("x.tar.gz", gzip.compress(make_tar(FILES), mtime=0)[:-30]),
+        ("x.tar.gz", corrupt_middle(gzip.compress(make_tar(FILES), mtime=0))),
         ("x.tar.gz", b"<html>Not found</html>"),
         ("x.tar", make_tar(FILES)[:2000]),
         ("x.tar", b"<html>Not found</html>"),
@@ -135,7 +135,11 @@ def corrupt_middle(content: bytes) -> bytes:
         ("x.zip", b"<html>Not found</html>"),
         ("x.zip", b""),
     ],
-)
+    ids=[
+        "gz cut short", "gz altered", "gz a page", "tar cut short", "tar a page",
+        "zip cut short", "zip altered", "zip a page", "zip empty",
+    ],
+)  # fmt: skip
 def test_walk_says_when_an_archive_is_damaged(tmp_path, name, content):
     path = put(tmp_path, name, content)
     with pytest.raises(ValueError, match="Delete it and get it again") as error:

@@ -113,17 +113,18 @@ def test_images_depend_on_target_and_seed():
     assert found.class_names == ("open", "sunglasses")
 
 
-@pytest.mark.parametrize(
-    ("ending", "name"), [("", "images"), ("/", "images"), ("/../images", "images")]
-)
-def test_processed_folder_has_a_plain_name_and_a_part_of_the_fingerprint(
-    folder, tmp_path, ending, name
-):
+@pytest.mark.parametrize("ending", ["", "/", "/../images"])
+def test_processed_folder_of_a_folder_says_what_it_is(folder, tmp_path, ending):
     images = open_images(folder + ending)
     found = processed_folder(images)
-    assert found.parent == tmp_path / "data" / "processed"
-    assert found.name == f"{name}-{images.fingerprint()[:8]}"
+    assert found == tmp_path / "data" / "processed" / "folder_images"
     assert not found.exists()
+
+
+def test_processed_folder_of_drawn_faces_has_their_name(tmp_path):
+    images = open_images("synthetic_faces", image_size="16x16")
+    expected = tmp_path / "data" / "processed" / "synthetic_faces"
+    assert processed_folder(images) == expected
 
 
 # ------------------------------------------------------------------ the study's network

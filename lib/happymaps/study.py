@@ -122,9 +122,10 @@ def open_images(
 
 
 def processed_folder(dataset: Dataset) -> Path:
-    """Return the folder under `data/processed/` that a data set is written to."""
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(dataset.name).name).strip("._")
-    return data_root() / "processed" / f"{name}-{dataset.fingerprint()[:8]}"
+    """Return the folder `data/processed/<name>/` that a data set is written to."""
+    kind, _, path = dataset.name.rpartition(":")
+    name = "_".join(filter(None, [kind, Path(path).name]))
+    return data_root() / "processed" / re.sub(r"[^A-Za-z0-9_-]+", "_", name)
 
 
 def study_network(dataset: Dataset, *, seed: int = 0, **architecture) -> keras.Model:
