@@ -42,8 +42,9 @@ unit: $(STAMP) ## the unit tests alone
 	@$(BIN)/python -m pytest tests -n 2 --dist loadfile -q
 
 lab: $(STAMP) ## open JupyterLab on the notebooks
-	@KERAS_BACKEND=tensorflow $(BIN)/jupyter lab --LabApp.news_url=None \
-	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+	@$(BIN)/jupyter labextension disable --level=sys_prefix \
+	  "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1
+	@KERAS_BACKEND=tensorflow $(BIN)/jupyter lab $(LAB_OPTIONS)
 
 lint: $(STAMP) ## ruff: rules and format, notebooks too
 	@echo "Lint ..."
