@@ -4,7 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 UV := $(shell command -v uv 2>/dev/null)
 REPORT_OPTIONS := $(if $(DATASET),--dataset "$(DATASET)") $(if $(MODEL),--model "$(MODEL)") \
-	$(if $(PROFILE),--profile "$(PROFILE)") $(if $(IMAGE_SIZE),--image-size "$(IMAGE_SIZE)")
+	$(if $(PROFILE),--profile "$(PROFILE)") $(if $(IMAGE_SIZE),--image-size "$(IMAGE_SIZE)") \
+	$(OPTIONS)
 
 .PHONY: help report test unit lab lint lock notebooks clean
 .DEFAULT_GOAL := help
@@ -26,7 +27,7 @@ $(STAMP): requirements.lock pyproject.toml
 	fi; \
 	touch $@; echo "Set up in $$(( $$(date +%s) - start )) s."
 
-report: $(STAMP) ## run the experiments and build reports/index.html [DATASET= MODEL= PROFILE= IMAGE_SIZE=]
+report: $(STAMP) ## run the experiments and build reports/index.html [DATASET= MODEL= PROFILE= IMAGE_SIZE= OPTIONS=]
 	@$(BIN)/happymaps report $(REPORT_OPTIONS)
 
 test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed notebooks

@@ -93,6 +93,46 @@ def test_an_answer_must_be_a_sentence(run_folder, text):
         record_answer(text)
 
 
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (3, 3),
+        (0.25, 0.25),
+        ("4 of 8", "4 of 8"),
+        (np.float64(0.5), 0.5),
+        (np.array(7), 7),
+        (math.nan, None),
+    ],
+)
+def test_a_headline_is_stored_beside_the_answer(run_folder, value, stored):
+    record_answer("Four.", headline=(" dense units that repeat ", value))
+    headline = {"label": "dense units that repeat", "value": stored}
+    assert read(run_folder / "answer.json") == {"answer": "Four.", "headline": headline}
+
+
+@pytest.mark.parametrize(
+    "headline",
+    [
+        (),
+        ("label",),
+        ("label", 1, 2),
+        (" ", 1),
+        (3, 1),
+        ("label", None),
+        ("label", True),
+        ("label", " "),
+        ("label", [1]),
+        ("label", np.ones(2)),
+        "ab",
+        {"label": 1, "value": 2},
+    ],
+)
+def test_a_headline_is_a_label_and_a_scalar(run_folder, headline):
+    with pytest.raises(ValueError, match=r"headline must be \(label, value\)"):
+        record_answer("Four.", headline=headline)
+    assert list(run_folder.iterdir()) == []
+
+
 def test_maps_come_back_as_they_were(run_folder):
     dataset = xr.Dataset(
         {

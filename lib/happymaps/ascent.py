@@ -110,7 +110,7 @@ class Ascent:
         # Concrete functions, because TensorFlow takes the loops of one session after
         # another for one function that is traced again and again, and warns.
         if function not in self._compiled:
-            compiled = tf.function(function)
+            compiled = tf.function(function, autograph=False)
             self._compiled[function] = compiled.get_concrete_function(
                 *tf.nest.map_structure(_any_batch, arguments)
             )
@@ -133,9 +133,10 @@ class Ascent:
         return score, tape.gradient(score, images, unconnected_gradients="zero")
 
     def _advance(self, state, rows, signs, weights, first, count):
-        images, cache, best, best_loss, best_score, best_step = state
-        values = tf.TensorArray(tf.float32, count, element_shape=(2, None))
-        for step in tf.range(count):
+        # A loop spelled out, because the translation of Python's own loops does not
+        # work on every Python that TensorFlow runs on.
+        def take_step(step, state, values):
+            images, cache, best, best_loss, best_score, best_step = state
             loss, score, gradient = self._evaluate(images, rows, signs, weights)
             better = loss < best_loss
             best = tf.where(better[:, None, None, None], images, best)
@@ -144,7 +145,14 @@ class Ascent:
             best_step = tf.where(better, first + step, best_step)
             values = values.write(step, tf.stack([loss, score]))
             images, cache = self._step(images, cache, gradient)
-        state = (images, cache, best, best_loss, best_score, best_step)
+            state = (images, cache, best, best_loss, best_score, best_step)
+            return step + 1, state, values
+
+        values = tf.TensorArray(tf.float32, count, element_shape=(2, None))
+        start = (tf.constant(0), state, values)
+        _, state, values = tf.while_loop(
+            lambda step, *_: step < count, take_step, start
+        )
         return state, values.stack()
 
     def _evaluate(self, images, rows, signs, weights):

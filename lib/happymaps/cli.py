@@ -132,6 +132,14 @@ def report(
     image_size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Height and width in pixels.")
     ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            metavar="NAME=VALUE",
+            help="Value of another parameter, for the notebooks that declare it.",
+        ),
+    ] = None,
     profile: Annotated[str, typer.Option(help="quick or full.")] = "quick",
     out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
     jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 2,
@@ -146,6 +154,7 @@ def report(
         dataset=None if dataset is None else _resolve_dataset(dataset),
         model=None if model is None else _resolve_model(model),
         image_size=None if image_size is None else _split_size(image_size),
+        others=_split_parameters(parameter or []),
         profile=profile,
         out=out,
         jobs=jobs,

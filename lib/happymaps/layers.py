@@ -62,6 +62,17 @@ def dense_layers(model: keras.Model) -> list[str]:
     return [path for path, layer in _walk(model) if isinstance(layer, kind)]
 
 
+def output_layer(model: keras.Model) -> str:
+    """Return the path of the last layer, the innermost where networks are nested."""
+    return layer_paths(model)[-1]
+
+
+def activation_name(model: keras.Model, layer: str | int) -> str:
+    """Return the name of a layer's own activation function, `"linear"` without one."""
+    activation = getattr(find_layer(model, layer), "activation", None)
+    return getattr(activation, "__name__", "linear")
+
+
 def kernels(model: keras.Model, layer: str | int) -> np.ndarray:
     """Return the kernels of a convolution, shape `(height, width, inputs, outputs)`.
 

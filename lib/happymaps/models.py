@@ -118,7 +118,7 @@ def save_model(model: keras.Model, path: str | Path) -> Path:
 
 
 def randomize_weights(model: keras.Model, *, seed: int = 0) -> keras.Model:
-    """Return a network of the same form with untrained weights, for null models.
+    """Return a network of the same form with shuffled weights, for null models.
 
     Each kernel is shuffled: it keeps its values, and so its scale, and loses what was
     learned. Biases and statistics of normalization stay as they are.

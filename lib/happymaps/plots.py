@@ -85,9 +85,8 @@ def line_chart(
     x_label: str,
     y_label: str,
     log_x: bool = False,
-    bands: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Figure:
-    """Return a chart of named lines over `x`, with optional intervals as bands.
+    """Return a chart of named lines over `x`.
 
     Args:
         x: Positions, shape (points,).
@@ -96,13 +95,10 @@ def line_chart(
         x_label: With its unit.
         y_label: With its unit.
         log_x: Whether x is on a logarithmic scale.
-        bands: Name to lower and upper values, shape (points,) each.
     """
     figure, axis = plt.subplots(figsize=(7.2, 3.6), layout="constrained", dpi=80)
     for name, values in lines.items():
-        (line,) = axis.plot(x, values, marker="o", markersize=4, label=name)
-        if bands and name in bands:
-            axis.fill_between(x, *bands[name], color=line.get_color(), alpha=0.15, lw=0)
+        axis.plot(x, values, marker="o", markersize=4, label=name)
     if log_x:
         axis.set_xscale("log")
     axis.set(title=title, xlabel=x_label, ylabel=y_label)

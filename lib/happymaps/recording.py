@@ -46,19 +46,30 @@ def record_metrics(**metrics: object) -> pd.Series:
     return pd.Series(_flatten(plain), name="value", dtype=object)
 
 
-def record_answer(text: str) -> None:
+def record_answer(text: str, *, headline: tuple[str, object] | None = None) -> None:
     """Note the answer of the notebook in one sentence or two, and print it.
 
+    Args:
+        text: The answer.
+        headline: Label and value of the one number that the start page of the report
+            shows for this notebook. A float in [0, 1] whose label holds "accuracy" or
+            "share" is shown as per cent, another with 3 significant digits. A value
+            that is not finite becomes null, and the report leaves it out.
+
     Raises:
-        ValueError: It is no string, or blank.
+        ValueError: The text is no string, or blank; or the headline is no pair of a
+            label and an int, float, text or numpy scalar.
     """
     if not isinstance(text, str) or not text.strip():
         raise ValueError(
             f"The answer must be a sentence. Received: {text!r}. Say what was found."
         )
+    content = {"answer": text}
+    if headline is not None:
+        content["headline"] = _without_nan(_check_headline(headline))
     folder = paths.run_folder()
     if folder is not None:
-        _write_json(folder / "answer.json", {"answer": text})
+        _write_json(folder / "answer.json", content)
     print(text)
 
 
@@ -98,6 +109,21 @@ def record_maps(dataset: "xr.Dataset", name: str = "maps") -> Path | None:
     storable.to_netcdf(partial, engine="h5netcdf", encoding=compression)
     partial.replace(path)
     return path
+
+
+def _check_headline(headline: object) -> dict:
+    pair = headline if isinstance(headline, tuple | list) else ()
+    label, value = pair if len(pair) == 2 else (None, None)
+    value = value.tolist() if hasattr(value, "tolist") else value
+    is_scalar = isinstance(value, int | float | str) and not isinstance(value, bool)
+    is_blank = isinstance(value, str) and not value.strip()
+    if not (isinstance(label, str) and label.strip() and is_scalar and not is_blank):
+        raise ValueError(
+            "headline must be (label, value): a text that is not blank, and an int, "
+            f"float or text. Received: {headline!r}. For example "
+            "headline=('balanced accuracy, new people', 0.91)."
+        )
+    return {"label": label.strip(), "value": value}
 
 
 def _to_plain(name: str, value: object) -> object:

@@ -72,7 +72,54 @@ def judge(interval: Interval, predicted: Interval) -> str:
     return "refuted" if apart else "cannot decide"
 
 
-def claims_table(rows: Sequence[tuple[str, str, float, Interval, str]]) -> pd.DataFrame:
+def mean_difference_interval(
+    first: Sequence[float], second: Sequence[float]
+) -> Interval:
+    """Return the 95 % Welch interval of the mean of `first` less that of `second`.
+
+    Source: Welch 1947, doi:10.1093/biomet/34.1-2.28. Fewer than two values on a side
+    have no interval: (-inf, inf). NaN are left out.
+    """
+    samples = [np.asarray(values, float) for values in (first, second)]
+    samples = [values[~np.isnan(values)] for values in samples]
+    if min(map(len, samples)) < 2:
+        return -np.inf, np.inf
+    means = [values.mean() for values in samples]
+    if not any(np.ptp(values) for values in samples):
+        return (float(means[0] - means[1]),) * 2
+    found = stats.ttest_ind(*samples, equal_var=False).confidence_interval(0.95)
+    return float(found.low), float(found.high)
+
+
+Claim = tuple[str, str, float, Interval, str]
+
+
+def value_claim(
+    claim: str, predicted: str, value: float, interval: Interval, bounds: Interval
+) -> Claim:
+    """Return a row of `claims_table` for a measured value.
+
+    Args:
+        claim: What was claimed.
+        predicted: The prediction in words.
+        value: What was measured; NaN if nothing was, then the verdict is "not tested".
+        interval: Its 95 % interval.
+        bounds: What the prediction allows.
+    """
+    verdict = "not tested" if np.isnan(value) else judge(interval, bounds)
+    return claim, predicted, float(value), interval, verdict
+
+
+def share_claim(
+    claim: str, predicted: str, count: int, total: int, bounds: Interval
+) -> Claim:
+    """Return a row of `claims_table` for `count` of `total`, with Wilson's interval."""
+    share = count / total if total else np.nan
+    interval = proportion_interval(count, total)
+    return value_claim(claim, predicted, share, interval, bounds)
+
+
+def claims_table(rows: Sequence[Claim]) -> pd.DataFrame:
     """Return a table of (claim, prediction, measured, 95 % interval, verdict) rows."""
     table = pd.DataFrame(
         rows, columns=["claim", "predicted", "measured", "95 % interval", "verdict"]
@@ -88,4 +135,4 @@ def claims_table(rows: Sequence[tuple[str, str, float, Interval, str]]) -> pd.Da
 
 
 def _number(value: float) -> str:
-    return "-" if value is None or np.isnan(value) else f"{value:.2f}"
+    return "-" if value is None or np.isnan(value) else f"{value:.3g}"

@@ -1,5 +1,6 @@
 """What every experiment starts from: a data set, a network, and how well it does."""
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -25,7 +26,7 @@ class Study(NamedTuple):
 
     Attributes:
         model: The network.
-        dataset: All images.
+        dataset: All images, in the range that the network takes.
         parts: Name to the images that accuracy is reported for: `train` and `test` of
             the study's own network, `all` of a network that was brought along.
     """
@@ -63,6 +64,7 @@ def open_study(
     *,
     model: str = "",
     image_size: str = "",
+    pixel_range: tuple[float, float] = (0.0, 1.0),
     target: str = "facing_left",
     seed: int = 0,
 ) -> Study:
@@ -74,6 +76,8 @@ def open_study(
             80 % of the images (split by image) and kept for the next call.
         image_size: `"HEIGHTxWIDTH"` that images are brought to. Empty: what the network
             takes; for a folder of images, the size that they have.
+        pixel_range: What black and white are for the network, (0, 255) for many that
+            begin with a Rescaling layer. The images of the study are brought to it.
         target: What the faces are labeled for, as in `load_dataset`.
         seed: Of the data set, the split and the training.
 
@@ -86,6 +90,9 @@ def open_study(
     images = open_images(
         dataset, image_size=image_size, target=target, seed=seed, fit=shape
     )
+    low, high = pixel_range
+    scaled = (low + (high - low) * images.images).astype(np.float32)
+    images = dataclasses.replace(images, images=scaled)
     if brought:
         check_images(brought, images.images)
         return Study(brought, images, {"all": images})

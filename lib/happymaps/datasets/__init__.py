@@ -3,13 +3,14 @@
 from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.loading import load_dataset
 from happymaps.datasets.saving import save_dataset
-from happymaps.datasets.splitting import split_dataset
+from happymaps.datasets.splitting import person_folds, split_dataset
 from happymaps.datasets.synthetic_faces import generate_faces
 
 __all__ = [
     "Dataset",
     "generate_faces",
     "load_dataset",
+    "person_folds",
     "save_dataset",
     "split_dataset",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.model_selection import (
+    GroupKFold,
     GroupShuffleSplit,
     ShuffleSplit,
     StratifiedShuffleSplit,
@@ -44,6 +45,33 @@ def split_dataset(
     choose = _choose_images if by == "image" else _choose_people
     train, test = choose(dataset, test_fraction, seed)
     return dataset.take(np.sort(train)), dataset.take(np.sort(test))
+
+
+def person_folds(
+    dataset: Dataset, *, num_folds: int = 5, seed: int = 0
+) -> list[tuple[Dataset, Dataset]]:
+    """Return train and test parts such that each person is tested exactly once.
+
+    Args:
+        dataset: What to split; needs the metadata column `person`.
+        num_folds: How many parts, each with its share of the people, at least 2.
+        seed: Of who comes into which fold.
+
+    Raises:
+        ValueError: No people to split by, or fewer people than folds.
+    """
+    _choose_people(dataset, 1 / max(2, num_folds), seed)  # raises what is wrong
+    people = dataset.metadata["person"].to_numpy()
+    if not 2 <= num_folds <= len(np.unique(people)):
+        raise ValueError(
+            f"num_folds must lie between 2 and the number of people, "
+            f"{len(np.unique(people))}. Received: {num_folds}."
+        )
+    folds = GroupKFold(num_folds, shuffle=True, random_state=seed)
+    return [
+        (dataset.take(train), dataset.take(test))
+        for train, test in folds.split(dataset.images, groups=people)
+    ]
 
 
 def _choose_images(dataset: Dataset, test_fraction: float, seed: int):

@@ -29,12 +29,13 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value of the run, its help text, and whether it is the notebook's default."""
+    """A value of the run, its help text, and the notebook's default where known."""
 
     name: str
     value: object
     help: str = ""
     is_default: bool = True
+    default: object = None
 
 
 def cell_tags(cell: NotebookNode) -> set[str]:
@@ -75,7 +76,13 @@ def read_parameters(notebook: NotebookNode | None, values: dict) -> list[Paramet
             helps |= _comments(cell.source)
     merged = defaults | values
     return [
-        Parameter(name, value, helps.get(name, ""), defaults.get(name, value) == value)
+        Parameter(
+            name,
+            value,
+            helps.get(name, ""),
+            defaults.get(name, value) == value,
+            defaults.get(name),
+        )
         for name, value in merged.items()
     ]
 

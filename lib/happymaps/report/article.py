@@ -6,7 +6,6 @@ Whatever cannot be read becomes a sentence in `Article.problem`, never an except
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import nbformat
 from markupsafe import Markup
@@ -20,27 +19,20 @@ from happymaps.report.anatomy import (
 )
 from happymaps.report.body import Body
 from happymaps.report.figures import make_thumbnail
-from happymaps.report.runs import Run, read_json
-from happymaps.report.text import (
-    format_number,
-    inline_markdown,
-    plain_name,
-    title_from_stem,
+from happymaps.report.metrics import (
+    Metric,
+    Verdict,
+    choose_tiles,
+    read_headline,
+    read_metrics,
+    read_verdicts,
 )
+from happymaps.report.runs import Run, read_json
+from happymaps.report.text import inline_markdown, title_from_stem
 
 COVER = "figures/cover.webp"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _EMPTY = Markup()
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A value from `metrics.json`, as text."""
-
-    name: str
-    label: str
-    value: str
-    is_number: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +56,8 @@ class Article:
     prediction: Markup = _EMPTY
     parameters: tuple[Parameter, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    headline: Metric | None = None
     failure: Failure | None = None
     problem: str = ""
     body: Body = field(default_factory=Body)
@@ -73,6 +67,11 @@ class Article:
     def status(self) -> str:
         """`done`, `failed`, `missing` or `unreadable`."""
         return "unreadable" if self.problem and not self.failure else self.run.status
+
+    @property
+    def tiles(self) -> tuple[Metric, ...]:
+        """The few metrics that stand in large type."""
+        return choose_tiles(self.metrics)
 
     @property
     def has_page(self) -> bool:
@@ -110,7 +109,9 @@ def _read_record(run: Run) -> Article:
         answer=inline_markdown(computed),
         answer_is_computed=bool(computed),
         parameters=tuple(read_parameters(None, _dict(record.get("parameters")))),
-        metrics=tuple(_read_metrics(run.folder)),
+        metrics=tuple(read_metrics(run.folder)),
+        verdicts=tuple(read_verdicts(run.folder)),
+        headline=read_headline(answer),
         failure=_read_failure(record) if run.status == "failed" else None,
         problem=run.problem,
     )
@@ -134,28 +135,6 @@ def _add_notebook(
         body=replace(body, files=body.files | files),
         thumbnail=thumbnail,
     )
-
-
-def _read_metrics(folder: Path) -> list[Metric]:
-    """Return the plain values of `metrics.json`, one level of nesting resolved."""
-    values, _ = read_json(folder / "metrics.json")
-    flat = {}
-    for name, value in values.items():
-        inner = value if isinstance(value, dict) else {"": value}
-        flat |= {f"{name} {key}".strip(): item for key, item in inner.items()}
-    return [
-        Metric(name, plain_name(name), _metric_text(name, value), _is_number(value))
-        for name, value in flat.items()
-        if _is_number(value) or (isinstance(value, str | bool) and value != "")
-    ]
-
-
-def _metric_text(name: str, value: object) -> str:
-    return value if isinstance(value, str) else format_number(value, name)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _read_failure(record: dict) -> Failure:

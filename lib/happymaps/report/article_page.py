@@ -42,7 +42,7 @@ def write_article(section: Section, article: Article) -> bytes:
         facts=_facts(section, article),
         provenance=_provenance(article),
         downloads=_downloads(article),
-        body=_mend_links(article, pages),
+        body=_finish_body(article, pages),
         root="../" * len(PurePosixPath(article.run.path).parts),
     )
 
@@ -86,15 +86,37 @@ def _downloads(article: Article) -> list[tuple[str, int]]:
     return [(path.name, path.stat().st_size) for path in present]
 
 
-def _mend_links(article: Article, pages: tuple[Article, ...]) -> Markup:
-    """Return the body with links that lead somewhere.
+def _finish_body(article: Article, pages: tuple[Article, ...]) -> Markup:
+    soup = BeautifulSoup(article.body.html, "html.parser")
+    _mend_links(soup, article, pages)
+    _date_conclusion(soup, article)
+    return Markup(str(soup))
+
+
+def _date_conclusion(soup: BeautifulSoup, article: Article) -> None:
+    """Say which run the conclusion is about: prose does not change with the run."""
+    defaults = {each.name: each.default for each in article.parameters}
+    is_drawn = defaults.get("dataset") == "synthetic_faces"
+    about = " (drawn faces, quick profile)" if is_drawn else ""
+    rest = "not about this one"
+    if article.answer_is_computed:
+        rest = "this run's answer is at the top"
+    for heading in soup.select("section.conclusion > h2"):
+        note = soup.new_tag("p", attrs={"class": "conclusion-note"})
+        note.string = f"Written about the committed run{about}; {rest}."
+        heading.insert_after(note)
+
+
+def _mend_links(
+    soup: BeautifulSoup, article: Article, pages: tuple[Article, ...]
+) -> None:
+    """Make links lead somewhere.
 
     A link to another notebook leads to its page in this collection. A link to a file
     that the site does not hold keeps its text only.
     """
     start = article.run.path
     addresses = {page.run.stem: page_address(page, start) for page in pages}
-    soup = BeautifulSoup(article.body.html, "html.parser")
     anchors = {tag["id"] for tag in soup.select("[id]")}
     for link in soup.select("a[href]"):
         address = unquote(str(link["href"]))
@@ -105,7 +127,6 @@ def _mend_links(article: Article, pages: tuple[Article, ...]) -> Markup:
             link["href"] = addresses[path.stem]
         elif not _is_within(article, address, anchors):
             link.unwrap()
-    return Markup(str(soup))
 
 
 def _is_within(article: Article, address: str, anchors: set[str]) -> bool:

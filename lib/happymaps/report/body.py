@@ -19,6 +19,10 @@ from happymaps.report.sanitize import clean_fragment
 TEMPLATES = Path(__file__).parent / "templates"
 _OBJECT = re.compile(r"\[?<.*( at 0x[0-9a-f]+|Axes.*|Figure.*)>|Text\(.*\)", re.DOTALL)
 _NUMBER = re.compile(r"[-+−]?[\d,. ]*\d(?:e[-+]?\d+)?\s?%?(?:\s?±.*)?|nan|NaN|-?inf|–")
+_FINGERPRINT = re.compile(
+    r"(?:.{1,80}: )?shape \d+(?:x\d+)*, mean \S+, standard deviation \S+, "
+    r"total variation \S+"
+)
 _LEAD_INS = {"reading", "note", "caution", "result", "limits", "surprise"}
 _EMPTY = Markup()
 
@@ -68,6 +72,7 @@ def _render(exporter: HTMLExporter, notebook: NotebookNode) -> Body:
     _mark_sections(soup)
     _mark_lead_ins(soup)
     _mark_tables(soup)
+    _fold_fingerprints(soup)
     # nbconvert leaves an empty string where no cell was visited.
     outputs = resources["outputs"] or {}
     files = {Path(name).as_posix(): data for name, data in outputs.items()}
@@ -118,6 +123,28 @@ def _mark_lead_ins(soup: BeautifulSoup) -> None:
         name = strong.get_text().strip(" .:").lower()
         if name in _LEAD_INS and not (before and str(before).strip()):
             strong.parent["class"] = ["lead-in", f"lead-in-{name}"]
+
+
+def _fold_fingerprints(soup: BeautifulSoup) -> None:
+    """Fold outputs that only tell tests what a figure shows, below the figure."""
+    for cell in soup.select("section.cell"):
+        outputs = [
+            output
+            for output in cell.find_all("pre", class_="output", recursive=False)
+            if all(map(_FINGERPRINT.fullmatch, output.get_text().strip().split("\n")))
+        ]
+        if not outputs:
+            continue
+        folded = soup.new_tag("details", attrs={"class": "messages fingerprint"})
+        title = soup.new_tag("summary")
+        title.string = "Fingerprint of the figure"
+        text = soup.new_tag("pre", attrs={"class": "output"})
+        text.string = "\n".join(each.get_text().strip() for each in outputs)
+        folded.extend([title, text])
+        figures = cell.find_all("figure", class_="picture", recursive=False)
+        (figures or outputs)[-1].insert_after(folded)
+        for output in outputs:
+            output.decompose()
 
 
 def _mark_tables(soup: BeautifulSoup) -> None:

@@ -11,6 +11,7 @@ from PIL import Image, ImageChops
 from happymaps.report.anatomy import cell_tags
 
 THUMBNAIL_PIXELS = 400
+_WIDEST, _TALLEST = 2.2, 0.8  # width by height of what a card shows whole
 _RASTER = ("image/png", "image/jpeg")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _MARKUP = re.compile(r"[*`$]|\[([^\]]*)\]\([^)]*\)")
@@ -60,17 +61,30 @@ def choose_cover(pictures: list[Picture]) -> bytes | None:
 
 
 def make_thumbnail(data: bytes) -> bytes:
-    """Return a picture without its white margin, at most 400 pixels, as WebP."""
+    """Return a picture without its white margin, at most 400 pixels, as WebP.
+
+    Of a very wide or tall sheet only the left or upper part, which stays legible.
+    """
     with Image.open(io.BytesIO(data)) as source:
         flat = Image.new("RGBA", source.size, "white")
         flat.alpha_composite(source.convert("RGBA"))
     image = flat.convert("RGB")
     border = Image.new("RGB", image.size, image.getpixel((0, 0)))
     image = image.crop(ImageChops.difference(image, border).getbbox())
+    image = _crop_sheet(image)
     image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     image.save(stream, "WEBP", quality=86, method=4)
     return stream.getvalue()
+
+
+def _crop_sheet(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    if width / height > _WIDEST:
+        width = round(height * 16 / 9)
+    elif width / height < _TALLEST:
+        height = round(width * 3 / 4)
+    return image.crop((0, 0, width, height))
 
 
 def _describe(cell: NotebookNode, output: NotebookNode, fallback: str) -> list[Picture]:

@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 
-from happymaps.report.article import Article, Metric
+from happymaps.report.article import Article
+from happymaps.report.metrics import Metric
 from happymaps.report.runs import Collection
 from happymaps.report.text import plain_name
 
 _HEADLINE_NAMES = ("balanced_accuracy", "accuracy")
-_NUM_HEADLINES = 4
+_NUM_HEADLINES = 5
+_NUM_GUESSED = 4
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,18 @@ class Section:
 
     @property
     def headlines(self) -> list[tuple[Metric, Article]]:
-        """The strip of numbers: one from each of the first articles that have any.
+        """The strip of numbers: what the notebooks call their headlines.
 
+        Where none does, one number from each of the first articles that have any.
         Single runs have nothing to do with each other, so they have no strip.
         """
         if not self.collection.name:
             return []
+        told = [(each.headline, each) for each in self.pages if each.headline]
+        if told:
+            return told[:_NUM_HEADLINES]
         pairs = [(_headline(article), article) for article in self.pages]
-        return [(metric, each) for metric, each in pairs if metric][:_NUM_HEADLINES]
+        return [(metric, each) for metric, each in pairs if metric][:_NUM_GUESSED]
 
 
 def _headline(article: Article) -> Metric | None:

@@ -66,24 +66,44 @@ def format_number(value: float, name: str = "") -> str:
 
     Args:
         value: The number.
-        name: What it measures; an accuracy between 0 and 1 is shown as per cent.
+        name: What it measures; an accuracy or a share between 0 and 1 is shown as per
+            cent.
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if "accuracy" in name and 0 <= value <= 1:
+    if is_share(name) and 0 <= value <= 1:
         return f"{100 * value:.3g}{NO_BREAK}%"
     if float(value).is_integer() and abs(value) < 1e9:
         return f"{int(value):,}".replace(",", "\u202f")
+    if 1000 <= abs(value) < 1e9:  # not as 1.23e+04
+        return format_number(float(f"{value:.3g}"))
     return f"{value:.3g}".replace("-", "−")
 
 
+def format_headline(value: float | str, label: str) -> str:
+    """Return the value of a headline; a share as per cent with one decimal."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and is_share(label) and 0 <= value <= 1:
+        return f"{100 * value:.1f}{NO_BREAK}%"
+    return format_number(value)
+
+
+def is_share(name: str) -> bool:
+    """Return whether values of this name are parts of a whole."""
+    return bool(re.search("accuracy|share", name.lower()))
+
+
 def format_value(value: object) -> str:
-    """Return a parameter's value in one line."""
+    """Return a parameter's value in one line.
+
+    An empty text or list leaves the choice to the library: `default`.
+    """
     if isinstance(value, list | tuple):
-        return ", ".join(format_value(item) for item in value) or "none"
-    if value is None or value == "":
-        return "none"
-    return str(value)
+        return ", ".join(format_value(item) for item in value) or "default"
+    if value == "":
+        return "default"
+    return "none" if value is None else str(value)
 
 
 def plain_name(name: object) -> str:

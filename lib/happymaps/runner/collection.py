@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from happymaps.runner.execution import run_notebook
@@ -33,6 +33,7 @@ def run_plan(
     dataset: str | None = None,
     model: str | None = None,
     image_size: tuple[int, int] | None = None,
+    others: Mapping[str, str] | None = None,
     profile: str = QUICK,
     out: str | Path = "reports",
     jobs: int = 2,
@@ -50,6 +51,7 @@ def run_plan(
             absolute path.
         model: For those that declare it: absolute path of a `.keras` file.
         image_size: For those that declare it: (height, width) in pixels.
+        others: Further parameters by name, for those that declare them.
         profile: Which parameters of the plan.
         out: Folder of the reports.
         jobs: How many notebooks run at a time; they share the processors, unless
@@ -68,10 +70,13 @@ def run_plan(
         raise ValueError(f"jobs must be at least 1. Received: {jobs}. Give e.g. 2.")
     entries = load_plan(plan)
     shared = {"dataset": dataset, "model": model, "image_size": image_size}
-    parameters = choose_parameters(entries, profile, shared)
+    parameters = choose_parameters(entries, profile, {**(others or {}), **shared})
     declared = (p["dataset"] for p in parameters.values() if "dataset" in p)
     shared["dataset"] = dataset or next(declared, None)
-    folder = Path(out).absolute() / name_collection(**shared, profile=profile)
+    name = name_collection(**shared, profile=profile)
+    if others:
+        name += "-" + short_hash(json.dumps(others, sort_keys=True))
+    folder = Path(out).absolute() / name
     _write_description(folder, entries, shared | {"profile": profile})
     stop = threading.Event()
     options = {"stop": stop, "environment": _share_cpus(jobs), "timeout": timeout}
