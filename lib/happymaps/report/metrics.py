@@ -24,14 +24,9 @@ class Metric:
     @property
     def is_tile(self) -> bool:
         """Whether it may stand in large type: numbers and short texts, no hashes."""
-        return self.is_number or (
-            len(self.value) <= 40 and "," not in self.value and not self.is_mark
-        )
-
-    @property
-    def is_mark(self) -> bool:
-        """Whether it only tells one file or model from another."""
-        return bool(_MARK.search(self.name.lower()))
+        is_short = len(self.value) <= 40 and "," not in self.value
+        is_mark = bool(_MARK.search(self.name.lower()))
+        return (self.is_number or is_short) and not is_mark
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ def read_headline(answer: dict) -> Metric | None:
 
 def choose_tiles(metrics: tuple[Metric, ...], limit: int = 6) -> tuple[Metric, ...]:
     """Return the metrics for large type: numbers first, in the order written."""
-    able = [each for each in metrics if each.is_tile and not each.is_mark]
+    able = [each for each in metrics if each.is_tile]
     return tuple(sorted(able, key=lambda each: not each.is_number)[:limit])
 
 
