@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from happymaps import paths
-from happymaps.datasets import Dataset, load_dataset, split_dataset
+from happymaps.datasets import Dataset, load_dataset, person_folds, split_dataset
 
 
 def make_dataset(labels, people=None) -> Dataset:
@@ -190,3 +190,29 @@ def test_load_dataset_finds_a_relative_folder_from_here_or_from_the_repository(
 def test_load_dataset_of_a_bare_path_says_to_write_folder_first(tmp_path):
     with pytest.raises(ValueError, match=f"give 'folder:{tmp_path}'"):
         load_dataset(str(tmp_path))
+
+
+def test_folds_by_person_test_everyone_once_and_share_nobody():
+    dataset = make_dataset(
+        [0, 1] * 20, people=[f"p{index // 4}" for index in range(40)]
+    )
+    folds = person_folds(dataset, num_folds=5)
+    tested = [set(test.metadata["person"]) for _, test in folds]
+    assert [len(people) for people in tested] == [2] * 5
+    assert set.union(*tested) == set(dataset.metadata["person"])
+    for train, test in folds:
+        assert not set(train.metadata["person"]) & set(test.metadata["person"])
+        assert sorted(indices(train) + indices(test)) == list(range(40))
+    again = person_folds(dataset, num_folds=5)
+    assert [indices(test) for _, test in folds] == [indices(test) for _, test in again]
+
+
+@pytest.mark.parametrize("num_folds", [1, 11])
+def test_folds_are_at_least_two_and_at_most_the_people(num_folds):
+    dataset = make_dataset(
+        [0, 1] * 20, people=[f"p{index // 4}" for index in range(40)]
+    )
+    with pytest.raises(
+        ValueError, match=f"number of people, 10. Received: {num_folds}"
+    ):
+        person_folds(dataset, num_folds=num_folds)

@@ -70,6 +70,7 @@ ALLOWED = {
     "backend": set(),
     "regularizers": {"backend"},
     "layers": {"backend", "messages"},
+    "inspection": {"backend", "layers"},
     "checks": {"backend", "layers", "messages"},
     "models": {"backend", "datasets", "paths", "messages"},
     "scoring": ENGINE - {"ascent", "map_labels", "scoring"},

@@ -6,16 +6,14 @@ import weakref
 import numpy as np
 import pytest
 
-from happymaps.layers import (
+from happymaps.inspection import (
+    activation_name,
     convolution_layers,
-    cut,
     dense_layers,
-    find_layer,
-    input_shape,
     kernels,
-    layer_path,
-    layer_paths,
+    output_layer,
 )
+from happymaps.layers import cut, find_layer, input_shape, layer_path, layer_paths
 
 
 def values_at(model, layer, images, **options):
@@ -387,3 +385,11 @@ def test_kernels_are_those_of_the_convolution(sobel_network):
     np.testing.assert_array_equal(kernels(sobel_network, "edges")[:, :, 0, 0], expected)
     with pytest.raises(ValueError, match=r"Expected a Conv2D.*'head'.*are: edges"):
         kernels(sobel_network, "head")
+
+
+def test_output_layer_is_the_last_and_activations_are_named(
+    nested_network, sobel_network
+):
+    assert output_layer(nested_network) == "probabilities"
+    assert activation_name(nested_network, "conv") == "linear"
+    assert activation_name(sobel_network, "edges") == "relu"

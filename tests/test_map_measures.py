@@ -8,6 +8,7 @@ from happymaps.map_measures import (
     classify_patterns,
     concentration,
     high_frequency_share,
+    orientation_coherence,
 )
 
 
@@ -77,16 +78,38 @@ def test_high_frequency_share_does_not_depend_on_range_or_leading_axes():
         (checkerboard(low=0.455, high=0.545), "gray"),
         (checkerboard(low=0.445, high=0.555), "static"),
         # A ramp is smooth but not flat; one black column of sixteen is a rim.
-        (np.tile(np.linspace(0, 1, 16), (16, 1))[..., None], "patterned"),
+        (np.tile(np.linspace(0, 1, 16), (16, 1))[..., None], "edges"),
         (np.tile(np.arange(16) > 0, (16, 1))[..., None], "bright"),
         # Stripes 4 wide: a quarter of the neighbors across differ by 1.
-        (np.tile(np.repeat([0.0, 1.0], 4), (32, 4))[..., None], "patterned"),
+        (np.tile(np.repeat([0.0, 1.0], 4), (32, 4))[..., None], "edges"),
     ],
 )
 def test_pattern_is_what_the_image_was_made_to_show(image, expected):
     assert expected in PATTERNS
     assert classify_patterns(image[None]).tolist() == [expected]
     assert classify_patterns(image[None].astype(np.float32)).tolist() == [expected]
+
+
+def test_plaid_of_two_directions_is_a_texture():
+    stripes = np.repeat(np.tile([0.0, 1.0], 4), 4)
+    plaid = (stripes[:, None] + stripes[None, :]) / 2
+    assert classify_patterns(plaid[None, ..., None]).tolist() == ["texture"]
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_stripes_have_one_orientation_whatever_their_width(period):
+    stripes = np.tile((np.arange(32) % period < period / 2) * 1.0, (32, 1))
+    found = orientation_coherence(np.stack([stripes, stripes.T])[..., None])
+    np.testing.assert_allclose(found, 1)
+
+
+def test_checkerboard_and_flat_image_have_no_orientation():
+    images = np.stack([checkerboard(8), np.ones((8, 8, 1))])
+    assert orientation_coherence(images).tolist() == [0, 0]
+
+
+def test_noise_has_hardly_an_orientation():
+    assert (orientation_coherence(uniform_noise(8)) < 0.1).all()
 
 
 def test_patterns_keep_the_leading_axes():

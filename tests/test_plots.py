@@ -134,7 +134,6 @@ def test_line_chart_draws_each_line_with_its_name_and_the_axes_with_theirs():
         x_label="weight",
         y_label="score (1)",
         log_x=True,
-        bands={"two": (np.array([2, 1, 0]), np.array([4, 3, 2]))},
     )
     (axis,) = figure.axes
     assert [line.get_ydata().tolist() for line in axis.lines] == [[1, 2, 3], [3, 2, 1]]
@@ -147,21 +146,14 @@ def test_line_chart_draws_each_line_with_its_name_and_the_axes_with_theirs():
         "score (1)",
     )
     assert (axis.get_xscale(), axis.get_yscale()) == ("log", "linear")
-    (band,) = axis.collections
-    heights = band.get_paths()[0].vertices[:, 1]
-    assert (heights.min(), heights.max()) == (0, 4)
-    np.testing.assert_allclose(
-        band.get_facecolor()[0][:3], plt.matplotlib.colors.to_rgb("C1")
-    )
     figure.canvas.draw()
 
 
-def test_line_chart_is_linear_and_without_bands_unless_asked():
+def test_line_chart_is_linear_unless_asked():
     (axis,) = line_chart(
         [0, 1], {"one": np.ones(2)}, title="t", x_label="x", y_label="y"
     ).axes
     assert axis.get_xscale() == "linear"
-    assert len(axis.collections) == 0
 
 
 # ----------------------------------------------------------------------------- as text

@@ -24,14 +24,20 @@ from PIL import Image
 
 import happymaps.report
 from happymaps.report import build_site
-from happymaps.report.figures import choose_cover, describe_pictures
+from happymaps.report.figures import (
+    choose_cover,
+    describe_pictures,
+    make_thumbnail,
+)
 from happymaps.report.sanitize import clean_fragment
 from happymaps.report.text import (
     NO_BREAK,
     format_date,
     format_duration,
+    format_headline,
     format_moment,
     format_number,
+    format_value,
     inline_markdown,
     plain_name,
 )
@@ -425,6 +431,143 @@ def test_the_strip_shows_the_accuracy_of_a_collection(site):
     assert strip[0].dd.get_text() == f"97.8{NO_BREAK}%"
 
 
+def test_the_strip_shows_the_headlines_of_the_notebooks(tmp_path):
+    stems = ["a", "b", "c", "d", "e", "f", "g", "h"]
+    add_collection(tmp_path, "c", *stems)
+    headlines = [
+        {"label": "accuracy, new people", "value": 0.9125},
+        {"label": "broken", "value": None},
+        {"label": "units", "value": "4 of 8"},
+        "no object",
+        {"label": "weight", "value": 0.46416},
+        {"label": "images", "value": 640},
+        {"label": "Share of maps", "value": 1.0},
+        {"label": "one too many", "value": 1},
+    ]
+    for stem, headline in reversed(list(zip(stems, headlines, strict=True))):
+        answer = {"answer": "x", "headline": headline}
+        files = {"answer.json": answer, "metrics.json": {"accuracy": 0.5}}
+        add_run(tmp_path, f"c/{stem}", files=files)
+    build_site(tmp_path)
+    strip = read_page(tmp_path).select(".headline")
+    assert [(item.dt.get_text(), item.dd.get_text()) for item in strip] == [
+        ("accuracy, new people", f"91.2{NO_BREAK}%"),
+        ("units", "4 of 8"),
+        ("weight", "0.464"),
+        ("images", "640"),
+        ("Share of maps", f"100.0{NO_BREAK}%"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "label", "expected"),
+    [
+        (0.9125, "Balanced accuracy", f"91.2{NO_BREAK}%"),
+        (1, "share", "1"),
+        (1.5, "share", "1.5"),
+        (0.9125, "correlation", "0.912"),
+        (640, "images", "640"),
+        ("3 of 4", "share", "3 of 4"),
+    ],
+)
+def test_a_headline_is_short(value, label, expected):
+    assert format_headline(value, label) == expected
+
+
+def test_verdicts_are_a_table_and_hashes_no_tiles(tmp_path):
+    metrics = {f"number_{index}": index for index in range(5)}
+    metrics |= {"model_fingerprint": "beef", "accuracy": 0.5, "size_share": 0.25}
+    metrics |= {"best": {"left": 1.0}, "repeats": [0.5, 0.25], "verdict": "seen"}
+    verdicts = {"a": "confirmed", "b": "refuted", "c": "cannot decide"}
+    files = {"metrics.json": {**metrics, "verdicts": verdicts}}
+    add_run(tmp_path, "c/a", files=files)
+    build_site(tmp_path)
+    page = read_page(tmp_path, "c/a")
+    rows = page.select(".verdicts tbody tr")
+    assert [(row.th.get_text(), row.td.get_text()) for row in rows] == [
+        ("prediction", "seen"),
+        *verdicts.items(),
+    ]
+    assert [row.span["class"][1] for row in rows] == [
+        f"verdict-{tone}" for tone in ("plain", "good", "bad", "open")
+    ]
+    tiles = [each.get_text(" ") for each in page.select(".metric")]
+    assert tiles[:2] == ["number 0 0", "number 1 1"]
+    assert len(tiles) == 6 and tiles[5] == f"accuracy 50{NO_BREAK}%"
+    listed = [" ".join(e.stripped_strings) for e in page.select(".all-numbers dl div")]
+    assert listed[5:] == [
+        "model fingerprint beef",
+        f"accuracy 50{NO_BREAK}%",
+        f"size share 25{NO_BREAK}%",
+        "best left 1",
+        "repeats 0.5, 0.25",
+    ]
+
+
+def test_an_empty_parameter_is_the_default():
+    assert format_value("") == format_value([]) == "default"
+    assert format_value(None) == "none"
+    assert format_value([1, 2]) == "1, 2"
+
+
+def test_the_conclusion_says_which_run_it_is_about(site, tmp_path):
+    note = read_page(site, "faces/one").select_one(".conclusion-note").get_text()
+    assert note == ("Written about the committed run; this run's answer is at the top.")
+    tags = {"tags": ["parameters"]}
+    dataset = new_code_cell('dataset: str = "synthetic_faces"', metadata=tags)
+    add_run(
+        tmp_path,
+        "c/a",
+        notebook(dataset, new_markdown_cell("## Conclusion\n\nDone.")),
+        parameters={"dataset": "cmu_faces"},
+    )
+    build_site(tmp_path)
+    note = read_page(tmp_path, "c/a").select_one(".conclusion-note").get_text()
+    assert note == (
+        "Written about the committed run (drawn faces, quick profile); "
+        "not about this one."
+    )
+
+
+def test_the_footer_claims_no_more_than_is_so(site):
+    for page in site.rglob("index.html"):
+        foot = BeautifulSoup(page.read_text(), "html.parser").footer.get_text()
+        assert "Every number" not in foot
+        assert "the conclusion was written about the committed one" in foot
+
+
+def test_fingerprints_are_folded_below_the_figure(tmp_path):
+    line = "shape 2x60x64x1, mean 0.4, standard deviation 0.2, total variation 0.1"
+    mixed = f"{line}\n20 people\n"
+    outputs = [
+        new_output("stream", text=f"{line}\nconv_1: {line}\n"),
+        picture(),
+        new_output("stream", text=mixed),
+    ]
+    add_run(tmp_path, "c/a", notebook(new_code_cell("draw()", outputs=outputs)))
+    build_site(tmp_path)
+    cell = read_page(tmp_path, "c/a").select_one("section.cell")
+    parts = cell.find_all(["figure", "pre", "details"], recursive=False)
+    assert [part.name for part in parts] == ["details", "figure", "details", "pre"]
+    assert parts[2].summary.get_text() == "Fingerprint of the figure"
+    assert parts[2].pre.get_text() == f"{line}\nconv_1: {line}"
+    assert parts[3].get_text().strip() == mixed.strip()
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((910, 110), (178, 100)),  # 900 x 100, its left 16:9
+        ((410, 1010), (400, 300)),  # 400 x 1000, its top 4:3
+        ((210, 110), (200, 100)),
+    ],
+)
+def test_the_thumbnail_of_a_long_sheet_is_cut_to_a_legible_part(size, expected):
+    data = base64.b64decode(picture(*size).data["image/png"])
+    with Image.open(io.BytesIO(make_thumbnail(data))) as image:
+        assert image.size == expected
+
+
 def test_an_empty_folder_gives_a_page_that_says_what_to_do(tmp_path):
     page = build_site(tmp_path / "reports")
     assert page == (tmp_path / "reports/index.html").resolve()
@@ -501,6 +644,8 @@ def test_dates_and_numbers_read_well():
     assert format_date("yesterday") == "yesterday"
     assert format_number(48210) == "48\u202f210"
     assert format_number(0.98765) == "0.988"
+    assert format_number(12345.6) == "12\u202f300"
+    assert format_number(100.0) == "100"
     assert format_number(-0.5) == "−0.5"
     assert format_number(float("nan")) == "nan"
     assert format_number(0.713, "test_accuracy") == f"71.3{NO_BREAK}%"

@@ -34,6 +34,12 @@ PAGES = (
     "faces/failed/bad/index.html",
 )
 
+ROWS = (
+    "<table><tbody><tr><th>the happy map of one is the sad map of the other</th>"
+    + "<td>cannot be decided here</td>" * 6
+    + "</tr></tbody></table>"
+)
+
 
 def find_chromium():
     """Return the path of a Chromium of this machine, or None."""
@@ -55,6 +61,7 @@ def site(tmp_path_factory):
         ),
         new_code_cell("draw()", outputs=[picture(900, 400), picture(60, 60)]),
         new_code_cell("t", outputs=[html_output(wide + HOSTILE)]),
+        new_code_cell("u", outputs=[html_output(ROWS)]),
         new_markdown_cell("## Conclusion\n\n" + HOSTILE + "x" * 200),
     )
     metrics = {"metrics.json": {"accuracy": 0.978, "num_edges": 12}}
@@ -116,6 +123,23 @@ def test_pages_fit_a_phone(page, site, name):
     page.set_viewport_size({"width": 390, "height": 844})
     visit(page, site, name)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_wide_figures_and_tables_scroll_in_their_frames_on_a_phone(page, site):
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit(page, site, "faces/one/index.html")
+    frame = page.locator(".picture-wide a")
+    assert frame.count() == 1
+    widths = "e => [e.clientWidth, e.scrollWidth, e.querySelector('img').offsetWidth]"
+    client, scroll, image = frame.evaluate(widths)
+    assert client < 390 < scroll
+    assert image == 896  # 56rem
+    header = page.locator(".table-scroll th").last
+    assert header.evaluate("e => e.offsetWidth") >= 9 * 16
+    cell = page.locator(".table-scroll td").last
+    assert cell.evaluate("e => e.offsetWidth") >= 9 * 16
+    frame.click()
+    assert page.locator("#lightbox").is_visible()
 
 
 def test_nothing_of_a_notebook_runs(page, site):

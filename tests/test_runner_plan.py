@@ -167,6 +167,16 @@ def test_a_plan_runs_in_order_and_past_a_failure(tmp_path, capsys, monkeypatch):
     assert any("ZeroDivisionError" in line for line in lines)
 
 
+def test_other_parameters_reach_those_that_declare_them_and_name_the_folder(tmp_path):
+    plan = write_plan(tmp_path, entry(tmp_path, "one"))
+    (record,) = run_plan(plan, others={"first": "5"}, out=tmp_path / "reports")
+    assert record.parameters["first"] == 5
+    (collection,) = (tmp_path / "reports").iterdir()
+    assert collection.name.startswith("default-quick-")
+    with pytest.raises(ValueError, match="must declare 'frist'"):
+        run_plan(plan, others={"frist": "5"}, out=tmp_path / "reports")
+
+
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [

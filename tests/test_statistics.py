@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from happymaps.statistics import (
     bootstrap_interval,
     claims_table,
     judge,
+    mean_difference_interval,
     mean_interval,
     proportion_interval,
+    share_claim,
+    value_claim,
 )
 
 UNKNOWN = (-np.inf, np.inf)
@@ -153,9 +157,29 @@ def test_claims_table_rounds_and_names_what_is_unknown():
     )
     assert table.index.name == "claim"
     assert table.reset_index().to_numpy().tolist() == [
-        ["left", "0.9 or more", "0.95", "0.90 to 0.99", "confirmed"],
+        ["left", "0.9 or more", "0.954", "0.9 to 0.987", "confirmed"],
         ["right", "at most 2", "3.14", "none", "cannot decide"],
         ["up", "any", "-", "none", "cannot decide"],
-        ["down", "any", "-", "-1.00 to -0.50", "refuted"],
+        ["down", "any", "-", "-1 to -0.5", "refuted"],
     ]
     assert list(table) == ["predicted", "measured", "95 % interval", "verdict"]
+
+
+def test_mean_difference_interval_is_that_of_welch():
+    first, second = [1.0, 2.0, 3.0, 6.0], [0.0, 1.0, np.nan, 1.0]
+    low, high = mean_difference_interval(first, second)
+    reference = stats.ttest_ind(first, [0, 1, 1], equal_var=False).confidence_interval()
+    assert (low, high) == pytest.approx((reference.low, reference.high))
+    assert mean_difference_interval([1], [2, 3]) == (-np.inf, np.inf)
+    assert mean_difference_interval([1, 1], [3, 3, 3]) == (-2, -2)
+
+
+def test_share_claim_is_judged_by_its_wilson_interval():
+    claim = share_claim("a", "0.5 or more", 10, 10, (0.5, 1))
+    assert claim == ("a", "0.5 or more", 1.0, proportion_interval(10, 10), "confirmed")
+    assert share_claim("a", "b", 0, 0, (0, 0.5))[-1] == "not tested"
+
+
+def test_value_claim_of_nothing_measured_is_not_tested():
+    assert value_claim("a", "b", np.nan, UNKNOWN, (0, 1))[-1] == "not tested"
+    assert value_claim("a", "b", 0.5, (0.4, 0.6), (0, 1))[-1] == "confirmed"

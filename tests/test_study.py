@@ -228,6 +228,13 @@ def test_study_of_a_brought_network_draws_faces_in_its_size(tmp_path):
     assert found.dataset.images.shape == (640, 20, 28, 3)
 
 
+def test_images_of_a_study_are_brought_to_the_range_of_the_network(folder, tmp_path):
+    plain = open_study(folder, model=brought(tmp_path)).dataset.images
+    found = open_study(folder, model=brought(tmp_path), pixel_range=(-1, 255))
+    np.testing.assert_allclose(found.dataset.images, 256 * plain - 1, rtol=1e-5)
+    assert found.dataset.images.dtype == np.float32
+
+
 def test_folder_of_another_size_is_refused_with_the_option_that_mends_it(
     folder, tmp_path
 ):

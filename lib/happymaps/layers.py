@@ -4,8 +4,6 @@ import contextlib
 import numbers
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from happymaps.backend import keras
 from happymaps.messages import unknown_name
 
@@ -44,48 +42,6 @@ def find_layer(model: keras.Model, layer: str | int) -> keras.layers.Layer:
 def layer_path(model: keras.Model, layer: str | int) -> str:
     """Return the full path of a layer given as in `find_layer`."""
     return "/".join(step.name for step in _resolve(model, layer))
-
-
-def convolution_layers(model: keras.Model) -> list[str]:
-    """Return the paths of the two-dimensional convolution layers, in call order."""
-    kinds = (
-        keras.layers.Conv2D,
-        keras.layers.DepthwiseConv2D,
-        keras.layers.SeparableConv2D,
-    )
-    return [path for path, layer in _walk(model) if isinstance(layer, kinds)]
-
-
-def dense_layers(model: keras.Model) -> list[str]:
-    """Return the paths of the dense layers, in call order; the last decides."""
-    kind = keras.layers.Dense
-    return [path for path, layer in _walk(model) if isinstance(layer, kind)]
-
-
-def output_layer(model: keras.Model) -> str:
-    """Return the path of the last layer, the innermost where networks are nested."""
-    return layer_paths(model)[-1]
-
-
-def activation_name(model: keras.Model, layer: str | int) -> str:
-    """Return the name of a layer's own activation function, `"linear"` without one."""
-    activation = getattr(find_layer(model, layer), "activation", None)
-    return getattr(activation, "__name__", "linear")
-
-
-def kernels(model: keras.Model, layer: str | int) -> np.ndarray:
-    """Return the kernels of a convolution, shape `(height, width, inputs, outputs)`.
-
-    Raises:
-        ValueError: The layer has no such kernels.
-    """
-    kernel = getattr(find_layer(model, layer), "kernel", None)
-    if kernel is None or len(kernel.shape) != 4:
-        raise ValueError(
-            f"Expected a Conv2D layer. Received: {layer!r}. The convolutions are: "
-            f"{', '.join(convolution_layers(model))}."
-        )
-    return kernel.numpy()
 
 
 def cut(

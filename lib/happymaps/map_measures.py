@@ -37,27 +37,27 @@ def high_frequency_share(images: np.ndarray) -> np.ndarray:
 
 
 def orientation_coherence(images: np.ndarray) -> np.ndarray:
-    """Return how far all contrast of an image runs in one direction, in [0, 1].
+    """Return how much of an image's contrast runs in one direction, in [0, 1].
 
-    `sqrt((Jxx - Jyy)^2 + 4 Jxy^2) / (Jxx + Jyy)` of the structure tensor, averaged over
-    the image: 1 for parallel stripes, 0 for noise, a checkerboard or a flat image.
-    Differences are between neighbors, so that stripes one pixel wide count.
+    `sqrt((Jxx - Jyy)^2 + 4 Jxy^2) / mean(dx^2 + dy^2)`, with J the structure tensor,
+    averaged over the image, of differences between the halves of 2x2 blocks, and dx, dy
+    those of single neighbors: 1 for parallel stripes, even those one pixel wide, about
+    0 for noise, 0 for a checkerboard, which the blocks do not see, or a flat image.
 
-    Source: Bigün & Granlund 1987, the structure tensor.
+    Source: the structure tensor of Bigün & Granlund 1987.
 
     Args:
         images: Shape `(..., height, width, channels)`; colors are averaged.
     """
     planes = np.asarray(images, np.float64).mean(axis=-1)
-    corner = planes[..., :-1, :-1]
-    down, across = planes[..., 1:, :-1] - corner, planes[..., :-1, 1:] - corner
-    axes = (-2, -1)
-    xx, yy = np.mean(across**2, axis=axes), np.mean(down**2, axis=axes)
-    xy = np.mean(across * down, axis=axes)
-    strength = np.hypot(xx - yy, 2 * xy)
-    return np.divide(
-        strength, xx + yy, out=np.zeros_like(strength), where=xx + yy > 1e-12
-    )
+    down, across = np.diff(planes, axis=-2), np.diff(planes, axis=-1)
+    contrast = np.mean(down**2, axis=(-2, -1)) + np.mean(across**2, axis=(-2, -1))
+    down = (down[..., 1:] + down[..., :-1]) / 2
+    across = (across[..., 1:, :] + across[..., :-1, :]) / 2
+    difference = np.mean(across**2 - down**2, axis=(-2, -1))
+    strength = np.hypot(difference, 2 * np.mean(across * down, axis=(-2, -1)))
+    found = np.zeros_like(strength)
+    return np.divide(strength, contrast, out=found, where=contrast > 1e-12)
 
 
 def classify_patterns(images: np.ndarray) -> np.ndarray:

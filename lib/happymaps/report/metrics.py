@@ -83,9 +83,10 @@ def read_headline(answer: dict) -> Metric | None:
 
 
 def choose_tiles(metrics: tuple[Metric, ...], limit: int = 6) -> tuple[Metric, ...]:
-    """Return the metrics for large type: numbers first, in the order written."""
+    """Return the metrics for large type: numbers first, those of a dict after."""
     able = [each for each in metrics if each.is_tile]
-    return tuple(sorted(able, key=lambda each: not each.is_number)[:limit])
+    rank = {each.name: (not each.is_number, " " in each.name) for each in able}
+    return tuple(sorted(able, key=lambda each: rank[each.name])[:limit])
 
 
 def _is_verdict(name: str) -> bool:
