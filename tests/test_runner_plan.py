@@ -172,7 +172,7 @@ def test_other_parameters_reach_those_that_declare_them_and_name_the_folder(tmp_
     (record,) = run_plan(plan, others={"first": "5"}, out=tmp_path / "reports")
     assert record.parameters["first"] == 5
     (collection,) = (tmp_path / "reports").iterdir()
-    assert collection.name.startswith("default-quick-")
+    assert collection.name.startswith("synthetic_faces-quick-")
     with pytest.raises(ValueError, match="must declare 'frist'"):
         run_plan(plan, others={"frist": "5"}, out=tmp_path / "reports")
 
