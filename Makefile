@@ -40,7 +40,7 @@ test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed noteboo
 
 unit: $(STAMP) ## the unit tests alone
 	@echo "Unit tests ..."
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile -q
+	@$(BIN)/python -m pytest tests -n 2 --dist worksteal -q
 
 lab: $(STAMP) ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter labextension disable --level=sys_prefix \

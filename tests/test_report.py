@@ -5,8 +5,6 @@ import hashlib
 import io
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -686,13 +684,3 @@ def contrast(first, second):
 
     dark, light = sorted([luminance(first), luminance(second)])
     return (light + 0.05) / (dark + 0.05)
-
-
-def test_the_report_imports_neither_keras_nor_tensorflow():
-    code = (
-        "import sys, happymaps.report\n"
-        "print({'keras', 'tensorflow', 'tf_keras'} & set(sys.modules))"
-    )
-    command = [sys.executable, "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "set()"
