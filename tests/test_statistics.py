@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from happymaps.statistics import (
-    bootstrap_interval,
     claims_table,
     judge,
     mean_difference_interval,
@@ -73,42 +72,7 @@ def test_mean_interval_is_students():
     assert mean_interval([5, 5, 5]) == (5, 5)
 
 
-def test_bootstrap_interval_of_normal_values_is_that_of_theory():
-    values = np.random.default_rng(0).normal(10, 2, 400)
-    low, high = bootstrap_interval(values)
-    half = 1.96 * values.std(ddof=1) / np.sqrt(400)
-    assert low == pytest.approx(values.mean() - half, abs=0.04)
-    assert high == pytest.approx(values.mean() + half, abs=0.04)
-
-
-def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
-    samples = np.random.default_rng(1).exponential(1.0, (60, 40))
-    covered = 0
-    for seed, values in enumerate(samples):
-        low, high = bootstrap_interval(values, seed=seed)
-        covered += low <= 1 <= high
-    # 95 % of 60 is 57; the percentile method is known to be a little short of it.
-    assert 50 <= covered <= 60
-
-
-def test_bootstrap_interval_depends_on_the_seed_alone():
-    values = np.arange(10.0)
-    assert bootstrap_interval(values, seed=1) == bootstrap_interval(values, seed=1)
-    assert bootstrap_interval(values, seed=1) != bootstrap_interval(values, seed=2)
-
-
-def test_bootstrap_interval_takes_another_statistic_and_leaves_nan_out():
-    values = [1.0, np.nan, 2.0, 3.0, 4.0, 100.0]
-    low, high = bootstrap_interval(values, np.median)
-    assert 1 <= low < 3 < high <= 100
-    assert (low, high) == bootstrap_interval([1, 2, 3, 4, 100], np.median)
-
-
-def test_bootstrap_interval_of_equal_values_is_that_value():
-    assert bootstrap_interval([0.5] * 6) == (0.5, 0.5)
-
-
-@pytest.mark.parametrize("interval", [bootstrap_interval, mean_interval])
+@pytest.mark.parametrize("interval", [mean_interval])
 @pytest.mark.parametrize("values", [[], [1.0], [np.nan, 1.0, np.nan]])
 def test_fewer_than_two_values_have_no_interval(interval, values):
     assert interval(values) == UNKNOWN

@@ -10,7 +10,6 @@ _HOMES = {
     "PATTERNS": "map_measures",
     "TotalVariation": "regularizers",
     "activation_name": "inspection",
-    "bootstrap_interval": "statistics",
     "build_cnn": "models",
     "channel": "objectives",
     "claims_table": "statistics",

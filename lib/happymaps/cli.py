@@ -34,6 +34,15 @@ data = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data, name="data")
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        metavar="NAME=VALUE",
+        help="Value of a parameter: `run` wants it in every notebook given, `report` "
+        "passes it to those that declare it.",
+    ),
+]
 Seconds = Annotated[float | None, typer.Option(help="Time for each notebook.")]
 
 
@@ -72,14 +81,7 @@ def _report_errors(command: Callable[..., None]) -> Callable[..., None]:
 @_report_errors
 def run(
     notebooks: Annotated[list[str], typer.Argument(help="Paths of .ipynb files.")],
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p",
-            metavar="NAME=VALUE",
-            help="Value of a parameter, which every notebook given must declare.",
-        ),
-    ] = None,
+    parameter: Given = None,
     out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
     timeout: Seconds = None,
 ) -> None:
@@ -132,14 +134,7 @@ def report(
     image_size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Height and width in pixels.")
     ] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p",
-            metavar="NAME=VALUE",
-            help="Value of another parameter, for the notebooks that declare it.",
-        ),
-    ] = None,
+    parameter: Given = None,
     profile: Annotated[str, typer.Option(help="quick or full.")] = "quick",
     out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
     jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 2,

@@ -1,6 +1,6 @@
 """Intervals, and verdicts on predictions that were written before the run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,29 +19,6 @@ def proportion_interval(count: int, total: int) -> Interval:
     if total == 0:
         return -np.inf, np.inf
     found = stats.binomtest(int(count), int(total)).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
-
-
-def bootstrap_interval(
-    values: Sequence[float], statistic: Callable = np.mean, *, seed: int = 0
-) -> Interval:
-    """Return the 95 % percentile bootstrap interval of a statistic of `values`.
-
-    Args:
-        values: Independent measurements; NaN are left out. Fewer than two have no
-            interval: (-inf, inf).
-        statistic: A function of an array and `axis`.
-        seed: Of the resampling.
-
-    Source: Efron 1979, doi:10.1214/aos/1176344552.
-    """
-    values = np.asarray(values, float)
-    values = values[~np.isnan(values)]
-    if len(values) < 2:
-        return -np.inf, np.inf
-    found = stats.bootstrap(
-        (values,), statistic, n_resamples=2000, method="percentile", rng=seed
-    ).confidence_interval
     return float(found.low), float(found.high)
 
 
