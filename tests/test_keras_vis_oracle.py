@@ -1,13 +1,9 @@
 """Our regularizers against the real keras-vis, in a process of its own."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from happymaps.benchmarks.original_keras_vis import OriginalKerasVis
 from happymaps.regularizers import LpNorm, TotalVariation
 
 
@@ -21,21 +17,14 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def oracle(images, tmp_path_factory):
-    path = tmp_path_factory.mktemp("oracle") / "images.npz"
-    np.savez(path, images=images)
-    script = Path(__file__).parent / "keras_vis_oracle.py"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", script, path],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def penalties(images):
+    with OriginalKerasVis() as original:
+        return original.penalties(images)
 
 
-def test_total_variation_is_that_of_keras_vis(images, oracle):
-    np.testing.assert_allclose(TotalVariation()(images), oracle["tv"], rtol=1e-5)
+def test_total_variation_is_that_of_keras_vis(images, penalties):
+    np.testing.assert_allclose(TotalVariation()(images), penalties["tv"], rtol=1e-5)
 
 
-def test_lp_norm_is_that_of_keras_vis(images, oracle):
-    np.testing.assert_allclose(LpNorm()(images), oracle["lp"], rtol=1e-5)
+def test_lp_norm_is_that_of_keras_vis(images, penalties):
+    np.testing.assert_allclose(LpNorm()(images), penalties["lp"], rtol=1e-5)
