@@ -1,0 +1,1 @@
+"""Helpers of keras-vis: arrays, pictures, and those for tests."""
