@@ -53,8 +53,10 @@ MIME_TYPES |= {"image/png", "image/svg+xml"}
 
 # What each module or package may import of happymaps, besides itself.
 ENGINE = {"ascent", "backend", "checks", "layers", "map_labels", "messages", "models"}
-ENGINE |= {"objectives", "progress", "provenance"}
-ENGINE |= {"regularizers", "scoring"}
+ENGINE |= {"ascent_settings", "batches", "objectives", "progress", "provenance"}
+ENGINE |= {"optimizers", "parameterizations", "regularizers", "scoring", "starts"}
+ENGINE |= {"transforms"}
+GRAMMAR = {"optimizers", "parameterizations", "transforms"}
 ALLOWED = {
     "messages": set(),
     "paths": set(),
@@ -68,15 +70,25 @@ ALLOWED = {
     "recording": {"paths", "messages"},
     "datasets": {"paths", "messages"},
     "backend": set(),
-    "regularizers": {"backend"},
+    "filters": {"backend"},
+    "optimizers": {"backend"},
+    "parameterizations": {"backend"},
+    "regularizers": {"backend", "filters"},
+    "transforms": {"backend", "filters"},
+    "held_inputs": {"backend", "messages"},
+    "film": set(),
     "layers": {"backend", "messages"},
     "inspection": {"backend", "layers"},
     "checks": {"backend", "layers", "messages"},
     "models": {"backend", "datasets", "paths", "messages"},
-    "scoring": ENGINE - {"ascent", "map_labels", "scoring"},
-    "ascent": ENGINE - {"ascent", "map_labels"},
-    "map_labels": ENGINE - {"map_labels"},
+    "scoring": ENGINE - {"ascent", "ascent_settings", "batches", "map_labels"},
+    "ascent_settings": GRAMMAR | {"checks", "scoring"},
+    "starts": {"ascent_settings", "backend", "checks"},
+    "ascent": GRAMMAR | {"ascent_settings", "backend", "scoring"},
+    "map_labels": ENGINE - {"ascent", "batches", "map_labels"},
+    "batches": ENGINE - {"batches"},
     "maximization": ENGINE,
+    "keras_vis": {"backend", "layers", "messages"},
     "benchmarks": ENGINE | {"maximization"},
     "runner": {"paths", "messages", "provenance"},
     "report": {"paths", "messages"},

@@ -72,6 +72,9 @@ def test_attributes_say_how_the_maps_were_made(maps, linear_network):
         "input_range": [0.0, 1.0],
         "num_steps": 4,
         "learning_rate": 1 / 60,
+        "optimizer": "RmsProp(decay=0.95, epsilon=1e-07)",
+        "parameterization": "Pixels()",
+        "transforms": [],
         "regularizers": [
             "LpNorm(weight=10.0, p=6.0)",
             "TotalVariation(weight=0.01, beta=2.0)",

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from happymaps.maximization import maximize, start_images, sweep
+from happymaps.maximization import maximize, sweep
 from happymaps.objectives import channel, direction, layer, neuron, unit
 from happymaps.regularizers import LpNorm, TotalVariation
 from happymaps.scoring import score_images
+from happymaps.starts import start_images
 
 NONE = ()
 FREE = {"regularizers": NONE, "num_steps": 3}
@@ -379,6 +380,15 @@ def test_starts_have_the_middle_and_a_twentieth_of_the_range():
     np.testing.assert_allclose(starts[1], expected, rtol=1e-5)
 
 
+def test_the_starts_of_rows_and_signals_are_in_their_own_ranges():
+    low, high = np.array([0.0, -10, 5], np.float32), np.array([1.0, 10, 9], np.float32)
+    noise = np.random.default_rng(4).random(3)
+    shares = 0.5 + 0.05 * (noise - noise.mean()) / noise.std()
+    (start,) = start_images([4], (3,), (low, high))
+    np.testing.assert_allclose(start, low + (high - low) * shares, rtol=1e-5)
+    np.testing.assert_array_equal(start_images([4], (1,), (2, 4)), [[3]])
+
+
 def test_starts_may_be_images_of_bytes(linear_network):
     bytes_given = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)
     before = bytes_given.copy()
@@ -529,7 +539,7 @@ def bars(monkeypatch):
         def update(self, count):
             self.updates.append(count)
 
-    monkeypatch.setattr("happymaps.maximization.progress_bar", Bar)
+    monkeypatch.setattr("happymaps.batches.progress_bar", Bar)
     return made
 
 
@@ -629,10 +639,3 @@ def test_two_objectives_of_one_name_are_refused(linear_network):
         ValueError, match=r"several named \['out\[0\]'\]\. Give them na"
     ):
         maximize(linear_network, [unit("out", 0), unit("out", 0)])
-
-
-def test_four_channels_are_told_what_is_supported(keras):
-    inputs = keras.Input((8, 8, 4))
-    model = keras.Model(inputs, keras.layers.Conv2D(1, 3, name="conv")(inputs))
-    with pytest.raises(ValueError, match=r"width, 1 or 3\).*Received.*\(8, 8, 4\)"):
-        maximize(model, channel("conv", 0))

@@ -67,11 +67,7 @@ def cut(
     """
     chains = [_resolve(model, layer) for layer in layers]
     if len(model.inputs) != 1:
-        raise ValueError(
-            "Expected a network with one input. Received: inputs of shapes "
-            f"{[tuple(tensor.shape)[1:] for tensor in model.inputs]}. Wrap the network "
-            "in one that has a single input."
-        )
+        raise ValueError(_several_inputs(model))
     with _graph_restored(model):
         traced = {
             tuple(map(id, chain)): _trace(model, chain, pre_activation)
@@ -82,35 +78,60 @@ def cut(
         return keras.Model(model.inputs[0], outputs)
 
 
-def input_shape(model: keras.Model) -> tuple[int, int, int]:
-    """Return the (height, width, channels) that a network takes.
+def input_shape(model: keras.Model) -> tuple[int, ...]:
+    """Return the shape that a network takes, without the batch axis.
+
+    (height, width, channels) for images, (length, channels) for signals, (features,)
+    for rows of a table, (depth, height, width, channels) for volumes.
 
     Raises:
-        ValueError: The network has several inputs, an input that is not an image, an
-            open size, whole numbers, or neither 1 nor 3 channels.
+        ValueError: The network has several inputs, an input of another kind, an open
+            size, or whole numbers.
     """
     _graph(model)
     shapes = [tuple(tensor.shape)[1:] for tensor in model.inputs]
-    supported = "one image input of shape (height, width, 1 or 3)"
-    if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] not in (1, 3):
+    if len(shapes) != 1:
+        raise ValueError(_several_inputs(model))
+    (shape,) = shapes
+    if not 1 <= len(shape) <= 4 or None in shape:
         raise ValueError(
-            f"Supported are networks with {supported}, channels last. Received input "
-            f"shapes: {shapes}. Wrap the network in one that has such an input."
-        )
-    if None in shapes[0]:
-        raise ValueError(
-            f"Supported are networks with {supported} of fixed size. Received: "
-            f"{shapes[0]}. Fix it: inputs = keras.Input((height, width, "
-            f"{shapes[0][2]})); model = keras.Model(inputs, model(inputs))."
+            "Supported are networks with an input of fixed size: (height, width, "
+            "channels), (length, channels), (features,) or (depth, height, width, "
+            f"channels). Received: {shape}. Fix it: inputs = keras.Input((height, "
+            "width, channels)); model = keras.Model(inputs, model(inputs))."
         )
     dtype = keras.backend.standardize_dtype(model.inputs[0].dtype)
     if "float" not in dtype:
         raise ValueError(
             "Supported are networks with an input of floating point, which has a "
             f"gradient. Received: an input of {dtype}. Rebuild the network with "
-            f"keras.Input({shapes[0]}, dtype='float32'); its weights stay valid."
+            f"keras.Input({shape}, dtype='float32'); its weights stay valid."
         )
-    return shapes[0]
+    return shape
+
+
+def image_shape(model: keras.Model) -> tuple[int, int, int]:
+    """Return the (height, width, channels) of a network for pictures.
+
+    Raises:
+        ValueError: As in `input_shape`; or an input of another kind.
+    """
+    shape = input_shape(model)
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise ValueError(
+            "Expected a network with one image input of shape (height, width, 1 or 3), "
+            f"channels last. Received an input of shape {shape}. Give such data "
+            "to maximize() and score_images() as arrays."
+        )
+    return shape
+
+
+def _several_inputs(model: keras.Model) -> str:
+    named = {tensor.name: tuple(tensor.shape)[1:] for tensor in model.inputs}
+    return (
+        f"Expected a network with one input. Received the inputs {named}. Hold all but "
+        "one: hold_inputs(model, {name: value}), with the free one left out."
+    )
 
 
 def _graph(model: keras.Model) -> keras.Model:

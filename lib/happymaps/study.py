@@ -12,7 +12,7 @@ import pandas as pd
 from happymaps.backend import keras
 from happymaps.checks import check_images
 from happymaps.datasets import Dataset, load_dataset, split_dataset
-from happymaps.layers import input_shape
+from happymaps.layers import image_shape
 from happymaps.models import build_cnn, fingerprint, load_model, save_model
 from happymaps.paths import data_root
 from happymaps.training import evaluate, has_class_outputs, train
@@ -86,7 +86,7 @@ def open_study(
             network.
     """
     brought = load_model(model) if model else None
-    shape = input_shape(brought) if brought else None
+    shape = image_shape(brought) if brought else None
     images = open_images(
         dataset, image_size=image_size, target=target, seed=seed, fit=shape
     )

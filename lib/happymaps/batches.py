@@ -1,0 +1,119 @@
+"""A grid of maps, cut into batches: maps that read the same layers run together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from happymaps.ascent import Ascent, Batch
+from happymaps.ascent_settings import AscentSettings
+from happymaps.backend import keras, tf
+from happymaps.map_labels import label_maps, label_points
+from happymaps.progress import progress_bar
+from happymaps.scoring import SIGNS, BatchedObjectives, group_by_layers
+from happymaps.starts import Starts
+
+# Matrix products of fewer rows, or of many more, round differently, and 200 steps
+# make two pictures of that: whole multiples of 16 maps up to 64 were seen to give the
+# same bits, whatever else is in the batch.
+_BATCH_MULTIPLE = 16
+
+
+def run_grid(
+    model: keras.Model,
+    axes: dict[str, list],
+    regularizers: Sequence,
+    starts: Starts,
+    settings: AscentSettings,
+) -> xr.Dataset:
+    """Return the labeled maps of every point of the grid that the axes span.
+
+    Args:
+        model: The network.
+        axes: Values of each dimension: `sign`, `objective`, weights of regularizers as
+            `<name>_weight`, and `seed`, in the order of the result's dimensions.
+        regularizers: What is charged, with their own weight where no axis has it.
+        starts: One for each seed.
+        settings: Options of the loop.
+    """
+    grid = np.indices([len(values) for values in axes.values()])
+    points = {name: index.ravel() for name, index in zip(axes, grid, strict=True)}
+    count, which = len(points["seed"]), points["seed"]
+    signs = np.array([SIGNS[name] for name in axes["sign"]], np.float32)
+    weights = [
+        np.take(axes[f"{r.name}_weight"], points[f"{r.name}_weight"])
+        if f"{r.name}_weight" in axes
+        else np.full(count, r.weight)
+        for r in regularizers
+    ]
+    batch = Batch(
+        starts.parameters[which],
+        starts.images[which],
+        starts.random[which],
+        (),
+        signs[points["sign"]],
+        np.array(weights, np.float32).reshape(len(weights), count).T,
+    )
+    on_images = None
+    if settings.callback is not None:
+
+        def on_images(members, step, images, scores):
+            settings.callback(step, *label_points(axes, members, images, scores))
+
+    found = _optimize(model, axes, points, regularizers, batch, settings, on_images)
+    return label_maps(model, found, axes, regularizers, settings)
+
+
+def _optimize(
+    model, axes, points, regularizers, batch, settings, on_images
+) -> dict[str, np.ndarray]:
+    """Run all maps, group by group and batch by batch, and collect what they gave."""
+    found, chosen = {}, points["objective"]
+    objectives = axes["objective"]
+    size = -(-settings.batch_size // _BATCH_MULTIPLE) * _BATCH_MULTIPLE
+    total = len(chosen) * (settings.num_steps + 1)
+    with progress_bar(total, f"{len(chosen)} maps", "step") as bar:
+        for group in group_by_layers(objectives):
+            batched = BatchedObjectives(
+                model, [objectives[i] for i in group], settings.activation
+            )
+            ascent = Ascent(batched, regularizers, settings)
+            members = np.flatnonzero(np.isin(chosen, group))
+            for part in np.split(members, range(size, len(members), size)):
+                rows = np.searchsorted(group, chosen[_padded(part)])
+                results = _run_batch(
+                    ascent,
+                    batch._replace(rows=batched.rows(rows)),
+                    part,
+                    bar,
+                    on_images,
+                )
+                for name, values in results.items():
+                    shape = (len(chosen), *values.shape[1:])
+                    found.setdefault(name, np.empty(shape, values.dtype))
+                    found[name][part] = values
+    return found
+
+
+def _padded(part: np.ndarray) -> np.ndarray:
+    """Return positions repeated at the end to a whole multiple of maps."""
+    missing = -len(part) % _BATCH_MULTIPLE
+    return np.concatenate([part, np.repeat(part[-1:], missing)])
+
+
+def _run_batch(ascent, batch: Batch, part: np.ndarray, bar, on_images) -> dict:
+    padded, count = _padded(part), len(part)
+    chosen = {
+        name: tf.constant(values[padded])
+        for name, values in batch._asdict().items()
+        if name != "rows"
+    }
+    show = on_images and (
+        lambda step, images, scores: on_images(
+            part, step, images[:count], scores[:count]
+        )
+    )
+    results = ascent.run(
+        batch._replace(**chosen), lambda steps: bar.update(steps * count), show
+    )
+    return {name: values[:count] for name, values in results.items()}
