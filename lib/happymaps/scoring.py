@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,10 @@ import xarray as xr
 from happymaps import layers as _layers
 from happymaps.backend import keras, tf
 from happymaps.checks import check_choice, check_images
-from happymaps.objectives import Objective, Term, channel, check_objectives, unit
+from happymaps.network_pass import NetworkPass, last_layers
+from happymaps.objective_checks import check_layer_shape, check_term
+from happymaps.objectives import Objective, channel, check_objectives, unit
+from happymaps.readouts import WholeLayer, reader_of_input
 
 ACTIVATIONS = ("leaky", "pre", "post")
 SIGNS = {"happy": 1.0, "sad": -1.0}
@@ -28,7 +32,8 @@ class _Slot:
         slope: Slope below zero of the function that is averaged.
         weights: Factor per objective, 0 where it has no such term; shape (objectives,).
         vectors: What is looked for in channel space, shape (objectives, channels).
-        positions: Row and column per objective, shape (objectives, 2).
+        positions: Row and column per objective, shape (objectives, axes).
+        reader: What takes the dot products, see `happymaps.readouts`.
     """
 
     output: int
@@ -37,6 +42,33 @@ class _Slot:
     weights: np.ndarray
     vectors: np.ndarray
     positions: np.ndarray
+    reader: object = WholeLayer()
+
+    def rows(self, indices: np.ndarray) -> tuple:
+        """Return the tensors that `values` wants for one objective per image."""
+        return (
+            tf.constant(self.weights[indices]),
+            tf.constant(self.positions[indices]),
+            *self.reader.rows(self.vectors[indices]),
+        )
+
+    def values(self, activations, rows: tuple, signs):
+        """Return the weighted terms of the images, shape (images,)."""
+        weights, positions, *looked_for = rows
+        values = tf.cast(activations, tf.float32)
+        if self.group == "layer":
+            axes = list(range(1, len(values.shape)))
+            return weights * signs * tf.reduce_mean(values**2, axis=axes)
+        along = self.reader.along(values, looked_for)
+        axes = list(range(1, len(along.shape)))
+        if not axes:
+            return weights * signs * along
+        along *= tf.reshape(signs, (-1, *(1 for _ in axes)))
+        if self.group == "neuron":
+            return weights * tf.gather_nd(along, positions, batch_dims=1)
+        if self.slope != 1:
+            along = tf.nn.leaky_relu(along, self.slope)
+        return weights * tf.reduce_mean(along, axis=axes)
 
 
 class BatchedObjectives:
@@ -46,23 +78,54 @@ class BatchedObjectives:
         model: The network; it is not changed.
         objectives: Objectives that read the same layers.
         activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
+        plain: Whether to run all layers whole and as Keras has them: slower, and the
+            reference that the faster way is tested against.
+
+    Attributes:
+        batch_multiple: In batches of whole multiples of it, the numbers of an image do
+            not depend by a bit on the images beside it. Not known of the plain way.
     """
 
     def __init__(
-        self, model: keras.Model, objectives: Sequence[Objective], activation: str
+        self,
+        model: keras.Model,
+        objectives: Sequence[Objective],
+        activation: str,
+        *,
+        plain: bool = False,
     ) -> None:
         self.layers = objectives[0].layers
-        self.network = _layers.cut(
-            model, self.layers, pre_activation=activation != "post"
-        )
-        self._shapes = [tuple(t.shape)[1:] for t in self.network.outputs]
+        network = _layers.cut(model, self.layers, pre_activation=activation != "post")
+        self._shapes = [tuple(t.shape)[1:] for t in network.outputs]
         for layer, shape in zip(self.layers, self._shapes, strict=True):
-            _check_layer(layer, shape)
-        terms = self._sorted_terms(objectives)
+            check_layer_shape(layer, shape)
         self._slots = [
             self._slot(key, column, len(objectives), activation)
-            for key, column in terms.items()
+            for key, column in self._sorted_terms(objectives).items()
         ]
+        if plain:
+            # Keras gives a bare tensor where a network has one output.
+            self._run = lambda images: keras.tree.flatten(network(images))
+        else:
+            self._run = self._narrowed(network)
+            self.batch_multiple = self._run.batch_multiple
+
+    def _narrowed(self, network: keras.Model) -> NetworkPass:
+        """Look at single channels where all that read a layer can do so."""
+        readers = {}
+        for output, layer in enumerate(last_layers(network)):
+            slots = [slot for slot in self._slots if slot.output == output]
+            if any(slot.group == "layer" for slot in slots):
+                continue
+            vectors = np.concatenate([slot.vectors for slot in slots])
+            reader = reader_of_input(layer, len(self._shapes[output]), vectors)
+            if reader is not None:
+                readers[output] = reader
+        self._slots = [
+            dataclasses.replace(slot, reader=readers.get(slot.output, slot.reader))
+            for slot in self._slots
+        ]
+        return NetworkPass(network, readers)
 
     def _sorted_terms(self, objectives: Sequence[Objective]) -> dict:
         columns = collections.defaultdict(dict)
@@ -70,7 +133,7 @@ class BatchedObjectives:
             occurrences = collections.Counter()
             for weight, term in objective.terms:
                 output = self.layers.index(term.layer)
-                _check_term(term, self._shapes[output])
+                check_term(term, self._shapes[output])
                 group = term.kind if term.kind in ("neuron", "layer") else "mean"
                 key = (output, group, occurrences[output, group])
                 occurrences[output, group] += 1
@@ -82,7 +145,7 @@ class BatchedObjectives:
         shape = self._shapes[output]
         weights = np.zeros(count, np.float32)
         vectors = np.zeros((count, shape[-1]), np.float32)
-        positions = np.zeros((count, 2), np.int32)
+        positions = np.zeros((count, len(shape) - 1), np.int32)
         for row, (weight, term) in column.items():
             weights[row] = weight
             if term.index is not None:
@@ -90,49 +153,38 @@ class BatchedObjectives:
             if term.vector is not None:
                 vectors[row] = term.vector
             if term.kind == "neuron":
-                positions[row] = term.position or (shape[0] // 2, shape[1] // 2)
-        leaky = activation == "leaky" and len(shape) == 3 and group == "mean"
+                positions[row] = term.position or [size // 2 for size in shape[:-1]]
+        leaky = activation == "leaky" and len(shape) > 1 and group == "mean"
         slope = LEAKY_SLOPE if leaky else 1.0
         return _Slot(output, group, slope, weights, vectors, positions)
 
     def rows(self, indices: np.ndarray) -> list[tuple]:
         """Return the tensors that `score` wants for one objective per image."""
-        return [
-            (
-                tf.constant(slot.weights[indices]),
-                tf.constant(slot.vectors[indices]),
-                tf.constant(slot.positions[indices]),
-            )
-            for slot in self._slots
-        ]
-
-    def _outputs(self, images) -> list:
-        # Keras gives a bare tensor where a network has one output.
-        return keras.tree.flatten(self.network(images, training=False))
+        return [slot.rows(indices) for slot in self._slots]
 
     def score(self, images, rows: list[tuple], signs):
         """Return the score of each image under its own objective, shape (images,)."""
-        outputs = self._outputs(images)
+        outputs = self._run(images)
         total = tf.zeros_like(signs)
         for slot, row in zip(self._slots, rows, strict=True):
-            values = tf.cast(outputs[slot.output], tf.float32)
-            total += row[0] * _term_values(slot, values, row, signs)
+            total += slot.values(outputs[slot.output], row, signs)
         return total
 
+    def score_all(self, images: np.ndarray, sign: float) -> np.ndarray:
+        """Return the scores of all objectives, shape (objectives, images).
 
-def _term_values(slot: _Slot, values, row: tuple, signs):
-    _, vectors, positions = row
-    if slot.group == "layer":
-        axes = list(range(1, len(values.shape)))
-        return signs * tf.reduce_mean(values**2, axis=axes)
-    if len(values.shape) == 2:
-        return signs * tf.reduce_sum(values * vectors, axis=-1)
-    along = tf.einsum("byxc,bc->byx", values, vectors) * signs[:, None, None]
-    if slot.group == "neuron":
-        return tf.gather_nd(along, positions, batch_dims=1)
-    if slot.slope != 1:
-        along = tf.nn.leaky_relu(along, slot.slope)
-    return tf.reduce_mean(along, axis=(1, 2))
+        Args:
+            images: Shape `(images, ...)`; they go through the network once.
+            sign: +1 or -1.
+        """
+        outputs = self._run(tf.constant(images, tf.float32))
+        signs = tf.fill([len(images)], sign)
+        scores = np.zeros((len(self._slots[0].weights), len(images)), np.float32)
+        for objective, slot in itertools.product(range(len(scores)), self._slots):
+            if slot.weights[objective]:
+                rows = slot.rows(np.full(len(images), objective))
+                scores[objective] += slot.values(outputs[slot.output], rows, signs)
+        return scores
 
 
 def group_by_layers(objectives: Sequence[Objective]) -> list[list[int]]:
@@ -173,11 +225,12 @@ def score_images(
     check_images(model, images)
     scores = np.empty((len(objectives), len(images)), np.float32)
     for group in group_by_layers(objectives):
-        batched = BatchedObjectives(model, [objectives[i] for i in group], activation)
+        members = [objectives[i] for i in group]
+        batched = BatchedObjectives(model, members, activation, plain=True)
         for start in range(0, len(images), _IMAGES_AT_ONCE):
             part = images[start : start + _IMAGES_AT_ONCE]
-            scores[group, start : start + len(part)] = _score_all(
-                batched, part, len(group), SIGNS[sign]
+            scores[group, start : start + len(part)] = batched.score_all(
+                part, SIGNS[sign]
             )
     names = [objective.name for objective in objectives]
     return xr.DataArray(scores, {"objective": names}, ("objective", "image"), "score")
@@ -203,57 +256,8 @@ def layer_objectives(
         )
     path = _layers.layer_path(model, layer)
     shape = tuple(_layers.cut(model, [path], pre_activation=False).outputs[0].shape)[1:]
-    _check_layer(path, shape)
+    check_layer_shape(path, shape)
     size = shape[-1]
     count = min(size, count or size)
     single = unit if len(shape) == 1 else channel
     return [single(path, index * size // count) for index in range(count)]
-
-
-def _score_all(
-    batched: BatchedObjectives, images: np.ndarray, num_objectives: int, sign: float
-) -> np.ndarray:
-    """Return scores (objectives, images) from a single pass through the network."""
-    outputs = batched._outputs(tf.constant(images, tf.float32))
-    signs = tf.fill([len(images)], sign)
-    scores = np.zeros((num_objectives, len(images)), np.float32)
-    for objective in range(num_objectives):
-        repeated = np.full(len(images), objective)
-        for slot, row in zip(batched._slots, batched.rows(repeated), strict=True):
-            if slot.weights[objective]:
-                values = tf.cast(outputs[slot.output], tf.float32)
-                scores[objective] += row[0] * _term_values(slot, values, row, signs)
-    return scores
-
-
-def _check_layer(layer: str | int, shape: tuple) -> None:
-    if len(shape) not in (1, 3) or None in shape:
-        raise ValueError(
-            f"Layer {layer!r} has outputs of shape {shape}. Expected (height, width, "
-            "channels) or (units,), of fixed size. Choose another layer."
-        )
-
-
-def _check_term(term: Term, shape: tuple) -> None:
-    wants = {"channel": 3, "neuron": 3, "unit": 1}.get(term.kind, len(shape))
-    if wants != len(shape):
-        remedy = "unit(layer, index)" if len(shape) == 1 else "channel(layer, index)"
-        raise ValueError(
-            f"A {term.kind} needs a {'convolution' if wants == 3 else 'dense'} layer. "
-            f"Received: {term.layer!r} with outputs of shape {shape}. Use {remedy}."
-        )
-    if term.index is not None and term.index >= shape[-1]:
-        raise ValueError(
-            f"Layer {term.layer!r} has {shape[-1]} channels or units, counted from 0. "
-            f"Received: index {term.index}."
-        )
-    if term.vector is not None and len(term.vector) != shape[-1]:
-        raise ValueError(
-            f"A direction in layer {term.layer!r} needs {shape[-1]} numbers. "
-            f"Received: {len(term.vector)}."
-        )
-    if term.position is not None and not np.all(np.less(term.position, shape[:2])):
-        raise ValueError(
-            f"Layer {term.layer!r} has {shape[0]} rows and {shape[1]} columns. "
-            f"Received: position {term.position}."
-        )

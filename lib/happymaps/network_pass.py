@@ -1,0 +1,171 @@
+"""A network cut at the layers of interest, run layer by layer, the slow ones faster."""
+
+import collections
+import functools
+from collections.abc import Callable, Collection
+
+from happymaps import fast_layers
+from happymaps.backend import keras
+
+# Layers whose numbers for an image were seen to be the same bits beside any other
+# images, as long as there is one other; functions with exponentials are not among them,
+# because their vectorized forms round unlike the scalar ones that do the remainder.
+_ALIKE_IN_PAIRS = {
+    keras.layers.Add, keras.layers.AveragePooling2D, keras.layers.BatchNormalization,
+    keras.layers.Concatenate, keras.layers.Conv2D, keras.layers.Cropping2D,
+    keras.layers.Dense, keras.layers.DepthwiseConv2D, keras.layers.Dropout,
+    keras.layers.Flatten, keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling2D, keras.layers.InputLayer, keras.layers.LeakyReLU,
+    keras.layers.MaxPooling2D, keras.layers.ReLU, keras.layers.Rescaling,
+    keras.layers.Reshape, keras.layers.SpatialDropout2D, keras.layers.ZeroPadding2D,
+    keras.layers.Activation,
+}  # fmt: skip
+_PIECEWISE_LINEAR = {"linear", "relu", "relu6", "leaky_relu"}
+_PAIR, _VECTOR = 2, 16
+
+
+class NetworkPass:
+    """The calls of a Functional network, in order.
+
+    Attributes:
+        batch_multiple: In batches of whole multiples of it, the numbers of an image do
+            not depend by a bit on the images beside it.
+
+    Args:
+        network: As `happymaps.layers.cut` makes it.
+        stop_before: Positions of the outputs for which the input of the last layer is
+            wanted instead. See `last_layers`.
+    """
+
+    def __init__(self, network: keras.Model, stop_before: Collection[int] = ()) -> None:
+        self._graph = _functional(network)
+        self._calls = dict(_calls(self._graph, stop_before))
+        self.batch_multiple = max(
+            (_multiple(layer) for layer in _flat_layers(self._graph)), default=_PAIR
+        )
+
+    def __call__(self, images) -> list:
+        """Return the outputs for images, as a list."""
+        values = {id(self._graph.inputs[0]): images}
+        for node in _nodes(self._graph):
+            arguments, options = node.arguments.fill_in(values)
+            outputs = self._calls[id(node)](*arguments, **options)
+            for symbol, value in zip(
+                node.outputs, keras.tree.flatten(outputs), strict=True
+            ):
+                values[id(symbol)] = value
+        return [values[id(symbol)] for symbol in self._graph.outputs]
+
+
+def last_layers(network: keras.Model) -> list:
+    """Return the layer that makes each output, None where it is used elsewhere too."""
+    graph = _functional(network)
+    return [_last_layer(graph, position) for position in range(len(graph.outputs))]
+
+
+def _functional(network: keras.Model) -> keras.Model:
+    # The Functional form of a Sequential network is not public.
+    return network._functional if isinstance(network, keras.Sequential) else network
+
+
+def _nodes(graph: keras.Model) -> list:
+    depths = graph._nodes_by_depth
+    nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
+    return [node for node in nodes if not node.is_input]
+
+
+def _uses(graph: keras.Model) -> collections.Counter:
+    used = [id(tensor) for node in _nodes(graph) for tensor in node.input_tensors]
+    return collections.Counter(used + [id(tensor) for tensor in graph.outputs])
+
+
+def _maker(graph: keras.Model, position: int):
+    """Return the node that makes an output."""
+    symbol = graph.outputs[position]
+    makers = (n for n in _nodes(graph) if any(o is symbol for o in n.outputs))
+    return next(makers, None)
+
+
+def _last_layer(graph: keras.Model, position: int):
+    node = _maker(graph, position)
+    if node is None or _uses(graph)[id(graph.outputs[position])] > 1:
+        return None
+    if isinstance(node.operation, keras.Model):
+        inner = _functional(node.operation)
+        return _last_layer(inner, 0) if len(inner.outputs) == 1 else None
+    return node.operation if len(node.input_tensors) == 1 else None
+
+
+def _calls(graph: keras.Model, stop_before: Collection[int]):
+    """Yield the identity of each node and the function to call there."""
+    nodes, uses = _nodes(graph), _uses(graph)
+    stopped = {id(_maker(graph, position)) for position in stop_before}
+    by_input = {id(t): n for n in nodes for t in n.input_tensors}
+    pooled = {}
+    for node in nodes:
+        follower = by_input.get(id(node.outputs[0]))
+        alone = follower is not None and uses[id(node.outputs[0])] == 1
+        if id(node) in stopped:
+            nested = isinstance(node.operation, keras.Model)
+            yield id(node), _nested(node.operation, (0,)) if nested else _unchanged
+        elif id(node) in pooled:
+            yield id(node), fast_layers.pooled_relu(pooled[id(node)], node.operation)
+        elif alone and _is_pooled_relu(node.operation, follower.operation):
+            pooled[id(follower)] = node.operation
+            yield id(node), fast_layers.linear_convolution(node.operation)
+        else:
+            yield id(node), _call(node.operation)
+
+
+def _is_pooled_relu(layer, follower) -> bool:
+    return (
+        fast_layers.is_plain_convolution(layer)
+        and layer.activation is keras.activations.relu
+        and type(follower) is keras.layers.MaxPooling2D
+        and follower.data_format == "channels_last"
+        and follower.compute_dtype == "float32"
+    )
+
+
+def _call(operation) -> Callable:
+    if isinstance(operation, keras.Model):
+        return _nested(operation)
+    if fast_layers.is_plain_convolution(operation):
+        return fast_layers.convolution(operation)
+    if fast_layers.is_plain_dense(operation):
+        return fast_layers.dense(operation)
+    if getattr(operation, "_call_has_training_arg", False):
+        return functools.partial(operation, training=False)
+    return operation
+
+
+def _nested(model: keras.Model, stop_before: Collection[int] = ()) -> Callable:
+    graph = _functional(model)
+    if len(graph.inputs) != 1 or not hasattr(graph, "_nodes_by_depth"):
+        return model
+    run = NetworkPass(graph, stop_before)
+    return lambda values, **_: run(keras.tree.flatten(values)[0])
+
+
+def _unchanged(values):
+    return values
+
+
+def _flat_layers(graph: keras.Model):
+    for node in _nodes(graph):
+        if isinstance(node.operation, keras.Model):
+            inner = _functional(node.operation)
+            if not hasattr(inner, "_nodes_by_depth"):
+                yield node.operation
+            else:
+                yield from _flat_layers(inner)
+        else:
+            yield node.operation
+
+
+def _multiple(layer) -> int:
+    activation = getattr(layer, "activation", keras.activations.linear)
+    name = getattr(activation, "__name__", None)
+    float32 = getattr(layer, "compute_dtype", None) == "float32"
+    alike = type(layer) in _ALIKE_IN_PAIRS and name in _PIECEWISE_LINEAR and float32
+    return _PAIR if alike else _VECTOR
