@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import signal
 import sys
@@ -229,6 +230,24 @@ def refresh(
         print(f"happymaps: {error}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+@_report_errors
+def benchmark(
+    profile: Annotated[
+        str, typer.Option(help="quick (a minute) or full (a quarter of an hour).")
+    ] = "quick",
+    out: Annotated[
+        Path | None, typer.Option(help="A .json file for all numbers.")
+    ] = None,
+) -> None:
+    """Time maps beside keras-vis and tf-keras-vis, and what the machine can do."""
+    # A progress bar would be part of the time.
+    os.environ["HAPPYMAPS_QUIET"] = "1"
+    from happymaps.benchmarks.report import run_benchmark
+
+    run_benchmark(profile, out)
 
 
 @data.command("list")
