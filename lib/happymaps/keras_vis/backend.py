@@ -7,7 +7,7 @@ import numpy as np
 
 from happymaps.backend import keras, tf
 from happymaps.keras_vis.releases import is_legacy
-from happymaps.keras_vis.tensors import graph_restored, input_of
+from happymaps.keras_vis.tensors import input_of
 from happymaps.keras_vis.traps import warn_once
 
 # Of a model, its modified copies. They do not refer to it, so it can be let go.
@@ -81,14 +81,30 @@ def set_random_seed(seed_value=1337):
     tf.random.set_seed(seed_value)
 
 
+class _ModifiedRelu(keras.Operation):
+    """A ReLU that is no layer, which would shift the places of those after it."""
+
+    def __init__(self, relu, name: str) -> None:
+        super().__init__(name=name)
+        self._relu = relu
+
+    def call(self, values):
+        return self._relu(values)
+
+    def compute_output_spec(self, values):
+        return keras.KerasTensor(values.shape, values.dtype)
+
+
 def _modified_copy(model, relu):
     forced = {id(found) for found in model.layers[1:]} if is_legacy() else set()
     others = set()
 
     def clone(layer):
-        if _is_relu(layer):
+        if _is_relu(layer) and isinstance(layer, keras.Layer):
             policy = layer.dtype_policy
             return keras.layers.Activation(relu, name=layer.name, dtype=policy)
+        if _is_relu(layer):
+            return _ModifiedRelu(relu, layer.name)
         config = layer.get_config()
         if id(layer) in forced and "activation" in config:
             if config["activation"] != "relu":
@@ -98,15 +114,8 @@ def _modified_copy(model, relu):
             others.add(layer.name)
         return type(layer).from_config(_replaced(config, relu))
 
-    def call(operation, *arguments, **options):
-        return (relu if _is_relu(operation) else operation)(*arguments, **options)
-
-    # Only a Functional network has operations that are no layers.
-    calling = {} if isinstance(model, keras.Sequential) else {"call_function": call}
-    with graph_restored(input_of(model)):
-        copy = keras.models.clone_model(
-            model, clone_function=clone, recursive=True, **calling
-        )
+    input_of(model)
+    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
     copy.set_weights(model.get_weights())
     _warn_of_others(sorted(others))
     return copy
