@@ -167,6 +167,31 @@ def test_a_plan_runs_in_order_and_past_a_failure(tmp_path, capsys, monkeypatch):
     assert any("ZeroDivisionError" in line for line in lines)
 
 
+def test_a_timed_notebook_runs_after_the_others_with_all_threads(tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    entries = [
+        entry(tmp_path, "timed", timed=True),
+        entry(tmp_path, "fail", "divide_by_zero"),
+        entry(tmp_path, "timed_after_fail", timed=True, after=["fail"]),
+        entry(tmp_path, "first"),
+    ]
+    records = run_plan(write_plan(tmp_path, *entries), out=tmp_path / "reports")
+    assert [record.status for record in records] == [
+        *("completed", "failed", "not run", "completed")
+    ]
+    (collection,) = (tmp_path / "reports").iterdir()
+    metrics = json.loads((collection / "timed" / "metrics.json").read_text())
+    assert metrics["finished"] == ["first"]
+    assert metrics["threads"] is None
+
+
+def test_no_other_notebook_can_wait_for_a_timed_one(tmp_path):
+    first, second = entry(tmp_path, "first"), entry(tmp_path, "second")
+    plan = write_plan(tmp_path, first | {"timed": True}, second | {"after": ["first"]})
+    with pytest.raises(ValueError, match="none of them can wait for it"):
+        load_plan(plan)
+
+
 def test_other_parameters_reach_those_that_declare_them_and_name_the_folder(tmp_path):
     plan = write_plan(tmp_path, entry(tmp_path, "one"))
     (record,) = run_plan(plan, others={"first": "5"}, out=tmp_path / "reports")

@@ -79,21 +79,35 @@ def run_plan(
     folder = Path(out).absolute() / name
     _write_description(folder, entries, shared | {"profile": profile})
     stop = threading.Event()
-    options = {"stop": stop, "environment": _share_cpus(jobs), "timeout": timeout}
+    options = {"stop": stop, "timeout": timeout}
 
     def run_entry(entry: PlanEntry) -> RunRecord:
-        record = _run_entry(entry, parameters[entry.name], folder, **options)
+        environment = {} if entry.timed else _share_cpus(jobs)
+        record = _run_entry(
+            entry, parameters[entry.name], folder, environment=environment, **options
+        )
         if not stop.is_set():
             _print_line(entries, entry, record)
         return record
 
-    finished = _run_in_order(entries, run_entry, jobs, stop)
+    together = [entry for entry in entries if not entry.timed]
+    finished = _run_in_order(together, run_entry, jobs, stop)
+    timed = {entry.name: entry for entry in entries if entry.timed}
+    for name in order_entries(entries).static_order():
+        if name in timed and all(
+            _completed(finished.get(before)) for before in timed[name].after
+        ):
+            finished[name] = run_entry(timed[name])
     records = [
         finished.get(entry.name) or _record_not_run(entry, parameters[entry.name])
         for entry in entries
     ]
     _print_summary(records)
     return records
+
+
+def _completed(record: RunRecord | None) -> bool:
+    return record is not None and record.status == "completed"
 
 
 def _run_in_order(

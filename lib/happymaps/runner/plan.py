@@ -24,6 +24,8 @@ class PlanEntry:
         notebook: Absolute path.
         after: Names of the notebooks that must have completed first.
         profiles: By profile, the parameters that differ from the notebook's defaults.
+        timed: Whether it measures time. Such a notebook runs alone, after all others,
+            with all processors and the arithmetic that TensorFlow has by itself.
     """
 
     notebook: Path
@@ -31,6 +33,7 @@ class PlanEntry:
     profiles: Mapping[str, Mapping[str, object]] = dataclasses.field(
         default_factory=dict
     )
+    timed: bool = False
 
     @property
     def name(self) -> str:
@@ -76,7 +79,7 @@ def _parse_entry(item: object) -> PlanEntry:
         raise ValueError(
             f"Each entry of a plan must name its `notebook`. Received: {item!r}."
         )
-    keys = ("notebook", "after", "profiles")
+    keys = ("notebook", "after", "profiles", "timed")
     for key in item:
         if key not in keys:
             raise ValueError(unknown_name("key of the plan", key, keys))
@@ -84,6 +87,7 @@ def _parse_entry(item: object) -> PlanEntry:
         notebook=paths.repository_root() / item["notebook"],
         after=tuple(item.get("after") or ()),
         profiles={k: v or {} for k, v in (item.get("profiles") or {}).items()},
+        timed=item.get("timed") is True,
     )
 
 
@@ -94,6 +98,11 @@ def _check_order(entries: list[PlanEntry]) -> None:
             if name not in names:
                 message = unknown_name("notebook", name, names)
                 raise ValueError(f"`after` of {entry.name}: {message}")
+        if not entry.timed and any(e.timed for e in entries if e.name in entry.after):
+            raise ValueError(
+                "A timed notebook runs after all others, so none of them can wait for "
+                f"it. Received: `after: {list(entry.after)}` of {entry.name}."
+            )
     try:
         order_entries(entries).prepare()
     except graphlib.CycleError as error:

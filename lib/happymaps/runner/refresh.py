@@ -16,7 +16,7 @@ from happymaps.runner.notebooks import (
     read_notebook,
     relative_to_repository,
 )
-from happymaps.runner.plan import load_plan
+from happymaps.runner.plan import PlanEntry, load_plan
 from happymaps.runner.process import Outcome
 from happymaps.runner.records import RunError, RunRecord, describe_error
 
@@ -26,19 +26,15 @@ KERNELSPEC = {
     "name": "python3",
 }
 _TRANSIENT = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled")
+_QUIET = {"HAPPYMAPS_QUIET": "1"}
 # As in the kernels of `make test`: oneDNN's log lines and other digits stay away.
-_ENVIRONMENT = {
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "HAPPYMAPS_QUIET": "1",
-}
+_ENVIRONMENT = _QUIET | {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_NUM_INTRAOP_THREADS": "1"}
 
 
 def committed_notebooks() -> list[Path]:
     """Return the notebooks of the repository: the plan's in its order, then by name."""
     root = paths.repository_root()
-    plan = load_plan(root / "experiments" / "plan.yaml")
-    planned = [entry.notebook for entry in plan]
+    planned = [entry.notebook for entry in _plan()]
     found = [
         path
         for folder in ("experiments", "notebooks")
@@ -48,6 +44,15 @@ def committed_notebooks() -> list[Path]:
     # One notebook may need what another of the plan has made.
     first = [path for path in planned if path in found]
     return first + [path for path in found if path not in first]
+
+
+def _plan() -> list[PlanEntry]:
+    return load_plan(paths.repository_root() / "experiments" / "plan.yaml")
+
+
+def timed_notebooks() -> set[Path]:
+    """Return the notebooks of the repository's plan that measure time."""
+    return {entry.notebook for entry in _plan() if entry.timed}
 
 
 def refresh_notebook(
@@ -60,6 +65,9 @@ def refresh_notebook(
 
     The file is replaced whole, and only when every cell ran. Cell ids stay; times,
     versions and what else changes from run to run is left out of the metadata.
+
+    A notebook that the plan calls timed runs as fast as TensorFlow can; all others run
+    as nbval will run them.
 
     Args:
         notebook: Path of the `.ipynb` file.
@@ -78,7 +86,8 @@ def refresh_notebook(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        options = {"environment": _ENVIRONMENT, "timeout": timeout, "stop": stop}
+        environment = _QUIET if path in timed_notebooks() else _ENVIRONMENT
+        options = {"environment": environment, "timeout": timeout, "stop": stop}
         outcome = execute_with_retry(path, {}, folder, **options)
         if outcome.kind is not None:
             raise RunError(_failed_record(path, outcome))
@@ -93,9 +102,10 @@ def refresh_notebooks(
     """Refresh several notebooks, print a line for each, and return what failed.
 
     Args:
-        notebooks: In the order to start them.
+        notebooks: In the order to start them; timed ones come last.
         timeout: Seconds for each run.
         jobs: How many run at a time; with more than one they must not need each other.
+            Timed ones run alone.
     """
     stop, failed = threading.Event(), []
 
@@ -109,9 +119,13 @@ def refresh_notebooks(
             failed.append(error)
             print(f"{notebook.name}  failed", flush=True)
 
+    timed = timed_notebooks()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         try:
-            list(pool.map(refresh_one, notebooks))
+            list(pool.map(refresh_one, (n for n in notebooks if n not in timed)))
+            for notebook in notebooks:
+                if notebook in timed:
+                    refresh_one(notebook)
         except BaseException:
             stop.set()
             raise
