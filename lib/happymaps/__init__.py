@@ -6,6 +6,7 @@ import importlib
 # results do not wait for TensorFlow.
 _HOMES = {
     "Adam": "optimizers",
+    "Benchmark": "benchmarks.benchmark",
     "Blur": "transforms",
     "Dataset": "datasets",
     "Fourier": "parameterizations",
@@ -43,6 +44,7 @@ _HOMES = {
     "layer": "objectives",
     "layer_objectives": "scoring",
     "layer_paths": "layers",
+    "least_ratio": "benchmarks.timing",
     "line_chart": "plots",
     "load_dataset": "datasets",
     "load_model": "models",
@@ -51,6 +53,7 @@ _HOMES = {
     "mean_difference_interval": "statistics",
     "mean_interval": "statistics",
     "mean_similarity": "similarity",
+    "median_ratio": "benchmarks.timing",
     "neuron": "objectives",
     "open_images": "study",
     "open_study": "study",
