@@ -12,7 +12,7 @@ from happymaps.benchmarks import growth as _growth
 from happymaps.benchmarks.ceilings import measure_ceilings
 from happymaps.benchmarks.contenders import Runs, single_map_runs, whole_layer_runs
 from happymaps.benchmarks.large_networks import compare_large_networks
-from happymaps.benchmarks.operations import gflops
+from happymaps.benchmarks.operations import flop_per_step, gflops
 from happymaps.benchmarks.original_keras_vis import OriginalKerasVis
 from happymaps.benchmarks.peak_memory import measure_peak_memory
 from happymaps.benchmarks.settings import benchmark_settings
@@ -55,6 +55,24 @@ class Benchmark:
         """End the process of keras-vis."""
         self._running.close()
         self._keras_vis = None
+
+    def machine(self) -> pd.Series:
+        """Return what the times depend on and a program can tell."""
+        return pd.Series(
+            {
+                "processors": os.cpu_count(),
+                "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+                "threads": os.environ.get("TF_NUM_INTRAOP_THREADS", "all"),
+                "precision": keras.config.dtype_policy().name,
+            },
+            name="machine",
+        )
+
+    def operations(self) -> pd.Series:
+        """Return by layer the necessary operations of a step, see `flop_per_step`."""
+        layers = self.settings.layers
+        found = {layer: flop_per_step(self.model, layer) for layer in layers}
+        return pd.Series(found, name="operations per step").rename_axis("layer")
 
     def ceilings(self) -> pd.Series:
         """Return what the machine can do, see `measure_ceilings`; measured once."""
@@ -123,7 +141,7 @@ class Benchmark:
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame | pd.Series]]:
         """Measure everything, and give each title and table when it is done."""
-        yield "machine", machine()
+        yield "machine", self.machine()
         yield "ceilings", self.ceilings()
         yield "whole layers", self.whole_layers()
         yield "single maps", self.single_maps()
@@ -148,16 +166,3 @@ class Benchmark:
             tables.append(turns.assign(layer=layer))
         runs = pd.concat(tables, ignore_index=True)
         return compare(runs, by=["layer"], num_steps=self.settings.num_steps)
-
-
-def machine() -> pd.Series:
-    """Return what the times depend on and a program can tell."""
-    return pd.Series(
-        {
-            "processors": os.cpu_count(),
-            "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-            "threads": os.environ.get("TF_NUM_INTRAOP_THREADS", "all"),
-            "precision": keras.config.dtype_policy().name,
-        },
-        name="machine",
-    )
