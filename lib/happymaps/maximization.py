@@ -80,7 +80,7 @@ def maximize(
             (features,) or volumes. It is not changed.
         objectives: What to climb.
         regularizers: Functions of images with `weight` and `name`. None: `LpNorm()` and
-            `TotalVariation()`, the latter not for rows of a table.
+            `TotalVariation()`, or nothing for rows of a table.
         seeds: Random starts: a count (0, 1, ...) or the seeds themselves. The start is
             noise with the middle of the range as mean and 5 % of it as deviation. The
             same seed gives the same start to every objective.

@@ -58,9 +58,9 @@ class Fourier:
     transform of `c / f^decay_power`: c are the parameters, and f the frequency of a
     wave in cycles per pixel, at least that of one wave along the longest axis. The
     factors are scaled so that a step in which every parameter moves by the learning
-    rate changes a middle-gray image by that share of the range (root mean square). The
-    sigmoid keeps the range; a start that touches its ends is brought 1/512 of the range
-    inside.
+    rate changes a middle-gray image by about that share of the range (root mean
+    square). The sigmoid keeps the range; a start that touches its ends is brought 1/512
+    of the range inside.
 
     A random start has the noise itself as its parameters, so its waves are as strong as
     the factors let them be; a given image is represented as it is.
@@ -131,8 +131,13 @@ class Fourier:
         scale = self._factors(spatial) * math.sqrt(math.prod(spatial) / 2)
         scale = tf.constant(scale, tf.float32)
         waves = tf.complex(parameters[..., 0] * scale, parameters[..., 1] * scale)
-        inverse = {1: tf.signal.irfft, 2: tf.signal.irfft2d, 3: tf.signal.irfft3d}
-        values = inverse[len(spatial)](waves, fft_length=spatial)
+        if len(spatial) == 3:  # TensorFlow's own has no gradient
+            order = [0, 1, 3, 4, 2]
+            waves = tf.transpose(
+                tf.signal.ifft(tf.transpose(waves, order)), [0, 1, 4, 2, 3]
+            )
+        inverse = tf.signal.irfft if len(spatial) == 1 else tf.signal.irfft2d
+        values = inverse(waves, fft_length=spatial[-2:])
         values = tf.transpose(values, [0, *range(2, len(spatial) + 2), 1])
         if self.decorrelate_colors is not None:
             values = _mix(values, self._color_matrix())
