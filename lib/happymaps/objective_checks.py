@@ -43,8 +43,8 @@ def _check_position(term: Term, sizes: tuple) -> None:
     fits = len(term.position) == len(sizes) and np.all(np.less(term.position, sizes))
     if not fits:
         names = ("depths", "rows", "columns")[-len(sizes) :]
-        counts = zip(sizes, names, strict=True)
+        counts = [f"{size} {name}" for size, name in zip(sizes, names, strict=True)]
         raise ValueError(
-            f"Layer {term.layer!r} has {' and '.join(f'{n} {name}' for n, name in counts)}"
-            f". Received: position {term.position}. Count them from 0."
+            f"Layer {term.layer!r} has {' and '.join(counts)}. Received: position "
+            f"{term.position}. Count them from 0."
         )

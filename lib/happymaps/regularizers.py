@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from happymaps.backend import keras
 from happymaps.filters import gaussian_blur
+from happymaps.penalty_values import lp_norm, squared_variation
 
 ops = keras.ops
 
@@ -40,13 +41,7 @@ class LpNorm:
 
     def __call__(self, images):
         """Return the unweighted penalties, shape (images,), of (images, ...)."""
-        values = ops.reshape(ops.abs(images), (ops.shape(images)[0], -1))
-        # Dividing by the largest value keeps the powers from underflowing, and a
-        # black image from having an undefined gradient.
-        largest = ops.stop_gradient(ops.max(values, axis=1, keepdims=True)) + 1e-12
-        powers = ops.mean((values / largest) ** self.p, axis=1) + 1e-30
-        size = math.prod(images.shape[1:])
-        return largest[:, 0] * powers ** (1 / self.p) * size ** (1 / self.p - 1)
+        return lp_norm(images, self.p)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,15 +78,16 @@ class TotalVariation:
         axes = range(1, len(images.shape) - 1)
         if not axes:
             return ops.zeros_like(images[:, 0])
+        if self.beta == 2:
+            return squared_variation(images)
         crop = (slice(None), *[slice(-1)] * len(axes))
         corner, squares = images[crop], None
         for axis in axes:
             ahead = (*crop[:axis], slice(1, None), *crop[axis + 1 :])
             square = (images[ahead] - corner) ** 2
             squares = square if squares is None else squares + square
-        if self.beta != 2:
-            # A flat region has an undefined gradient below beta = 2.
-            squares = (squares + 1e-12) ** (self.beta / 2)
+        # A flat region has an undefined gradient below beta = 2.
+        squares = (squares + 1e-12) ** (self.beta / 2)
         every = tuple(range(1, len(images.shape)))
         return ops.sum(squares, axis=every) / math.prod(images.shape[1:])
 
@@ -160,8 +156,12 @@ class Penalty:
 
 
 def default_regularizers(shape: tuple[int, ...]) -> tuple:
-    """Return `LpNorm()` and, where values have neighbors, `TotalVariation()`."""
-    return (LpNorm(),) if len(shape) < 2 else (LpNorm(), TotalVariation())
+    """Return `LpNorm()` and `TotalVariation()`; nothing for rows of a table.
+
+    Features have no neighbors, zero is no better a value than others, and a norm over
+    few values, divided by their number, would outweigh every score.
+    """
+    return () if len(shape) < 2 else (LpNorm(), TotalVariation())
 
 
 def check_regularizers(regularizers: Sequence | None, shape: tuple[int, ...]) -> tuple:
@@ -198,7 +198,7 @@ def check_has_neighbors(regularizer, shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"{type(regularizer).__name__} compares neighboring values. Received an "
             f"input of shape {shape}, the rows of a table, whose values have no "
-            "neighbors. Use regularizers=[LpNorm()], or in a sweep tv_weight=[0]."
+            "neighbors. Use regularizers=(), or in a sweep tv_weight=[0]."
         )
 
 

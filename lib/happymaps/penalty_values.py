@@ -1,0 +1,90 @@
+"""Norm and total variation of images, with gradients written out.
+
+An image is small and a step makes many passes over it, so that the passes count: the
+gradients that TensorFlow derives for slices and powers take ten times as long.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from happymaps.backend import tf
+
+_ROWS = 16  # functions of fewer values are computed by other code, with other rounding
+
+
+def lp_norm(images, p: float):
+    """Return `||x||_p / N` of each image, shape (images,), of (images, ...)."""
+    size = math.prod(images.shape[1:])
+
+    @tf.custom_gradient
+    def norm(values):
+        # Dividing by the largest value keeps the powers from underflowing.
+        highest = tf.reduce_max(values, axis=1, keepdims=True)
+        lowest = tf.reduce_min(values, axis=1, keepdims=True)
+        largest = tf.maximum(highest, -lowest) + 1e-12
+        values = values / largest
+        steep = _power(tf.abs(values), p - 1) * tf.sign(values)
+        total = tf.reduce_sum(steep * values, axis=1, keepdims=True) + 1e-30
+
+        def gradient(upstream):
+            return (upstream / size * _root(total, 1 / p - 1)) * steep
+
+        return largest * _root(total, 1 / p) / size, gradient
+
+    return norm(tf.reshape(images, (-1, size)))[:, 0]
+
+
+def squared_variation(images):
+    """Return `sum(d^2) / N` over all differences d of neighbors, shape (images,).
+
+    Differences along every axis of (images, ..., channels) but the last, on the common
+    crop that leaves out the last of each.
+    """
+    shape = tuple(images.shape[1:])
+    size = math.prod(shape)
+
+    @tf.custom_gradient
+    def variation(values):
+        differences = [
+            (stride, (values[:, stride:] - values[:, :-stride]) * kept)
+            for stride, kept in _neighbors(shape)
+        ]
+        squares = [tf.reduce_sum(d * d, axis=1, keepdims=True) for _, d in differences]
+
+        def gradient(upstream):
+            ahead = [tf.pad(d, ((0, 0), (s, 0))) for s, d in differences]
+            behind = [tf.pad(d, ((0, 0), (0, s))) for s, d in differences]
+            return (2 / size * upstream) * (tf.add_n(ahead) - tf.add_n(behind))
+
+        return tf.add_n(squares) / size, gradient
+
+    return variation(tf.reshape(images, (-1, size)))[:, 0]
+
+
+@functools.lru_cache
+def _neighbors(shape: tuple[int, ...]) -> list[tuple[int, np.ndarray]]:
+    """Return for each axis how far the neighbor is in memory, and which pairs count."""
+    inside = np.zeros(shape, np.float32)
+    inside[tuple(slice(-1) for _ in shape[:-1])] = 1
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape) - 1)]
+    return [(stride, inside.ravel()[:-stride]) for stride in strides]
+
+
+def _power(values, exponent: float):
+    """Return the power by products where the exponent is a small whole number."""
+    if exponent != int(exponent) or not 0 <= exponent <= 16:
+        return values**exponent
+    result, square, rest = None, values, int(exponent)
+    while rest:
+        if rest % 2:
+            result = square if result is None else result * square
+        square, rest = square * square if rest > 1 else square, rest // 2
+    return tf.ones_like(values) if result is None else result
+
+
+def _root(column, exponent: float):
+    """Return powers of a column (images, 1) that do not depend on its length."""
+    count = tf.shape(column)[0]
+    return (tf.pad(column, ((0, -count % _ROWS), (0, 0))) ** exponent)[:count]
