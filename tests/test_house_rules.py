@@ -84,7 +84,8 @@ ALLOWED = {
     "inspection": {"backend", "layers"},
     "checks": {"backend", "layers", "messages"},
     "models": {"backend", "datasets", "paths", "messages"},
-    "scoring": ENGINE - {"ascent", "ascent_settings", "batches", "map_labels"},
+    "scoring": ENGINE - {"ascent", "batches", "map_labels"}
+    | {"inspection", "network_pass", "objective_checks", "readouts"},
     "ascent_settings": GRAMMAR | {"checks", "scoring"},
     "starts": {"ascent_settings", "backend", "checks"},
     "ascent": GRAMMAR | {"ascent_settings", "backend", "scoring"},

@@ -6,12 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from happymaps.objectives import (
+    OUTPUT,
     Objective,
     Term,
     channel,
     check_objectives,
     direction,
+    interpolate,
     layer,
+    logit,
     neuron,
     unit,
 )
@@ -79,6 +82,13 @@ def test_terms_and_names_are_those_of_the_formula():
         (neuron("conv", 3, (0, 0)), "conv[3] at (0, 0)"),
         (neuron("conv", 3), "conv[3] at center"),
         (direction("conv", [1, 0]), "conv along 2-vector"),
+        (direction("conv", [1, 0], "cosine"), "conv along 2-vector (cosine)"),
+        (logit(2), "logit[2]"),
+        (neuron("conv", 3, (4,)), "conv[3] at (4,)"),
+        (
+            interpolate(channel("a", 0), channel("a", 1), 0.25),
+            "0.75 * a[0] + 0.25 * a[1]",
+        ),
         (layer("conv"), "conv"),
         (-channel("a", 0), "-1 * a[0]"),
         (channel("a", 0) - (channel("a", 1) + channel("a", 2)), "a[0] - (a[1] + a[2])"),
@@ -92,7 +102,9 @@ def test_names_say_what_is_looked_at(objective, name):
 
 def test_layers_are_listed_once_in_order():
     objective = channel("b", 0) + channel("a", 0) - channel("b", 1)
-    assert objective.layers == ("b", "a")
+    assert objective.places == (("b", False), ("a", False))
+    mixed = unit("b", 0) + logit(1) - logit(0)
+    assert mixed.places == (("b", False), (OUTPUT, True))
 
 
 def test_an_objective_may_be_given_alone_or_as_any_sequence():
@@ -121,10 +133,23 @@ def test_something_else_is_no_objective(wrong):
 
 
 @pytest.mark.parametrize("index", [-1, 1.0, "0", None])
-@pytest.mark.parametrize("kind", [channel, unit, neuron])
+@pytest.mark.parametrize("kind", [channel, unit, neuron, lambda _, index: logit(index)])
 def test_an_index_is_a_whole_number_from_0(kind, index):
     with pytest.raises(ValueError, match=r"whole number from 0\. Received"):
         kind("conv", index)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, "half", np.nan])
+def test_a_share_is_between_0_and_1(share):
+    with pytest.raises(ValueError, match=r"share must be in \[0, 1\]"):
+        interpolate(unit("a", 0), unit("a", 1), share)
+
+
+def test_a_direction_has_a_similarity_and_for_the_cosine_a_length():
+    with pytest.raises(ValueError, match=r"'dot' or 'cosine'\. Received: 'l2'"):
+        direction("a", [1], "l2")
+    with pytest.raises(ValueError, match="zeros has no direction"):
+        direction("a", [0, 0], "cosine")
 
 
 def test_an_index_may_come_from_numpy():
@@ -132,9 +157,9 @@ def test_an_index_may_come_from_numpy():
     assert neuron("conv", 0, np.array([1, 2])) == neuron("conv", 0, (1, 2))
 
 
-@pytest.mark.parametrize("position", [5, (1,), (1, 2, 3)])
+@pytest.mark.parametrize("position", [5, (), (1, 2, 3, 4), ((1, 2),)])
 def test_a_position_is_row_and_column(position):
-    with pytest.raises(ValueError, match=r"\(row, column\)\. Received: .*center"):
+    with pytest.raises(ValueError, match=r"\(row, column\).*\. Received: .*center"):
         neuron("conv", 0, position)
 
 

@@ -6,7 +6,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from happymaps.layers import cut
-from happymaps.objectives import channel, direction, layer, neuron, unit
+from happymaps.objectives import (
+    channel,
+    direction,
+    interpolate,
+    layer,
+    logit,
+    neuron,
+    unit,
+)
 from happymaps.scoring import layer_objectives, score_images
 
 SIGNS = {"happy": 1, "sad": -1}
@@ -135,6 +143,78 @@ def test_a_softmax_unit_scores_its_logit_or_its_probability(
         1 / (1 + np.exp(2 * logits)),
         rtol=1e-4,
     )
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_cosine_is_that_of_the_angle(sobel_network, images, edges, sign):
+    cosine = direction("edges", [3, -4], "cosine")
+    angles = edges @ [0.6, -0.8] / np.linalg.norm(edges, axis=-1)
+    np.testing.assert_allclose(
+        scores_of(sobel_network, cosine, images, sign=sign),
+        SIGNS[sign] * angles.mean(axis=(1, 2)),
+        rtol=1e-3,
+        atol=1e-5,
+    )
+    values = np.asarray(cut(sobel_network, ["head"])(images))
+    np.testing.assert_allclose(
+        scores_of(sobel_network, direction("head", [0, 2], "cosine"), images),
+        values[:, 1] / np.linalg.norm(values, axis=1),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("activation", ["leaky", "pre", "post"])
+def test_a_logit_is_the_logit_under_any_activation(
+    keras, softmax_network, images, checkerboard, activation
+):
+    model = softmax_network()
+    logits = images[..., 0].reshape(4, 64) @ checkerboard.ravel()
+    scores = scores_of(model, logit(1), images, activation=activation)
+    np.testing.assert_allclose(scores, -logits, rtol=1e-4)
+    inputs = keras.Input((8, 8, 1))
+    nested = keras.Model(inputs, model(inputs))
+    scores = scores_of(nested, logit(0), images, activation=activation)
+    np.testing.assert_allclose(scores, logits, rtol=1e-4)
+
+
+def test_a_logit_stands_beside_its_probability(softmax_network, images):
+    model, options = softmax_network(), {"activation": "post"}
+    parts = score_images(model, [unit("out", 0), logit(0)], images, **options)
+    both = scores_of(model, 2 * unit("out", 0) - logit(0), images, **options)
+    np.testing.assert_allclose(both, 2 * parts[0] - parts[1], rtol=1e-5)
+    assert (parts[0] <= 1).all()
+
+
+def test_a_logit_of_several_outputs_is_asked_for_by_its_layer(keras, images):
+    inputs = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten(name="flat")(inputs)
+    model = keras.Model(inputs, [flat, keras.layers.Dense(1, name="out")(flat)])
+    with pytest.raises(ValueError, match=r"one output\. Received: 2.*flat, out"):
+        score_images(model, logit(0), images)
+
+
+def test_an_interpolation_is_between_its_ends(sobel_network, images):
+    a, b = channel("edges", 0), unit("head", 1)
+    ends = score_images(sobel_network, [a, b], images).values
+    found = scores_of(sobel_network, interpolate(a, b, 0.25), images)
+    np.testing.assert_allclose(found, 0.75 * ends[0] + 0.25 * ends[1], rtol=1e-5)
+
+
+def test_tokens_and_steps_are_positions(keras):
+    inputs = keras.Input((5, 2))
+    conv = keras.layers.Conv1D(2, 1, activation="relu", name="conv")
+    model = keras.Model(inputs, conv(inputs))
+    conv.set_weights([np.array([[[2.0, 0], [0, -1]]]), np.array([-1.0, 0.5])])
+    signals = np.random.default_rng(0).random((3, 5, 2))
+    before = signals * [2, -1] + [-1, 0.5]
+    for index in range(2):
+        np.testing.assert_allclose(
+            scores_of(model, channel("conv", index), signals),
+            leaky(before[..., index]).mean(axis=1),
+            rtol=1e-5,
+        )
+    at = score_images(model, [neuron("conv", 1), neuron("conv", 1, (4,))], signals)
+    np.testing.assert_allclose(at, before[:, [2, 4], 1].T, rtol=1e-5)
 
 
 WHOLE_IMAGES = np.random.default_rng(0).integers(0, 4, (3, 8, 8, 1)).astype(np.float32)
@@ -286,11 +366,12 @@ def test_an_objective_that_the_network_lacks_is_refused(
         score_images(sobel_network, objective, images)
 
 
-def test_a_layer_that_is_neither_image_nor_vector_is_refused(keras, images):
+def test_a_layer_of_too_many_axes_is_refused(keras, images):
     inputs = keras.Input((8, 8, 1))
-    model = keras.Model(inputs, keras.layers.Reshape((16, 4), name="rows")(inputs))
-    with pytest.raises(ValueError, match=r"'rows' has outputs of shape \(16, 4\)"):
-        score_images(model, unit("rows", 0), images)
+    cubes = keras.layers.Reshape((2, 2, 2, 2, 4), name="cubes")(inputs)
+    model = keras.Model(inputs, cubes)
+    with pytest.raises(ValueError, match=r"'cubes' has outputs of shape \(2, 2, 2, "):
+        score_images(model, channel("cubes", 0), images)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (2, 8, 8, 3), (2, 9, 8, 1), (2, 64)])

@@ -45,7 +45,10 @@ def layer_path(model: keras.Model, layer: str | int) -> str:
 
 
 def cut(
-    model: keras.Model, layers: Sequence[str | int], *, pre_activation: bool = True
+    model: keras.Model,
+    layers: Sequence[str | int],
+    *,
+    pre_activation: bool | Sequence[bool] = True,
 ) -> keras.Model:
     """Return a network from the input of `model` to the given layers.
 
@@ -55,7 +58,8 @@ def cut(
     Args:
         model: A Functional or Sequential network with one input.
         layers: Names, paths or indices, as in `find_layer`.
-        pre_activation: Whether to give the values before the activation function.
+        pre_activation: Whether to give the values before the activation function, for
+            all or for each.
 
     Returns:
         A Functional model with one output per layer.
@@ -68,12 +72,14 @@ def cut(
     chains = [_resolve(model, layer) for layer in layers]
     if len(model.inputs) != 1:
         raise ValueError(_several_inputs(model))
+    if isinstance(pre_activation, bool):
+        pre_activation = [pre_activation] * len(chains)
+    wanted = list(zip(chains, pre_activation, strict=True))
     with _graph_restored(model):
         traced = {
-            tuple(map(id, chain)): _trace(model, chain, pre_activation)
-            for chain in chains
+            (pre, *map(id, chain)): _trace(model, chain, pre) for chain, pre in wanted
         }
-        outputs = [traced[tuple(map(id, chain))] for chain in chains]
+        outputs = [traced[(pre, *map(id, chain))] for chain, pre in wanted]
         _check_channels_last(model, outputs)
         return keras.Model(model.inputs[0], outputs)
 

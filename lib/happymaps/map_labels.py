@@ -175,7 +175,7 @@ def _softmax_scale(
     """Return how many times a probability the score is; NaN where it is none."""
     weight, term = objective.terms[0]
     single = len(objective.terms) == 1 and term.index is not None and weight != 0
-    if settings.activation != "post" or not single:
+    if settings.activation != "post" or not single or term.kind == "logit":
         return np.nan
     layer = find_layer(model, term.layer)
     activation = getattr(layer, "activation", None)

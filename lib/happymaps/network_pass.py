@@ -92,7 +92,8 @@ def _last_layer(graph: keras.Model, position: int):
         return None
     if isinstance(node.operation, keras.Model):
         inner = _functional(node.operation)
-        return _last_layer(inner, 0) if len(inner.outputs) == 1 else None
+        single = len(inner.inputs) == len(inner.outputs) == 1  # as `_nested` wants it
+        return _last_layer(inner, 0) if single else None
     return node.operation if len(node.input_tensors) == 1 else None
 
 

@@ -4,6 +4,8 @@ import numpy as np
 
 from happymaps.objectives import Term
 
+_NEEDS_POSITIONS = {"channel": True, "neuron": True, "unit": False, "logit": False}
+
 
 def check_layer_shape(layer: str | int, shape: tuple) -> None:
     """Raise a ValueError unless a layer's values have channels or units."""
@@ -17,7 +19,7 @@ def check_layer_shape(layer: str | int, shape: tuple) -> None:
 
 def check_term(term: Term, shape: tuple) -> None:
     """Raise a ValueError unless a layer with values of this shape has such a term."""
-    wants_positions = {"channel": True, "neuron": True, "unit": False}.get(term.kind)
+    wants_positions = _NEEDS_POSITIONS.get(term.kind)
     if wants_positions is not None and wants_positions != (len(shape) > 1):
         remedy = "unit(layer, index)" if len(shape) == 1 else "channel(layer, index)"
         kind = "convolution" if wants_positions else "dense"

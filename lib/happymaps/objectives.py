@@ -4,11 +4,15 @@ With z the pre-activation of a layer, an objective is a weighted sum of terms. E
 reads one place of one layer and gives, for the sign s = +1 (happy) or -1 (sad):
 
     channel, direction     mean over positions of a(s v.z), v one-hot for a channel
+    cosine                 mean over positions of s v.z / (|v| |z|)
     neuron                 s v.z at one position of a convolution layer
-    unit                   s z of one unit of a dense layer or one logit
+    unit                   s z of one unit of a dense layer
+    logit                  s z of one class, before the softmax whatever `activation`
     layer                  s times the mean over the whole layer of z^2
 
-where a is the function chosen by `activation` in `maximize`. Objectives add, subtract
+where a is the function chosen by `activation` in `maximize`. Positions are those of an
+image's convolutions, the steps of a signal, or the tokens of an attention layer. A
+layer that is called several times is read at its first call. Objectives add, subtract
 and scale without changing their operands: `2 * unit("dense_3", 1) - unit("dense_3", 0)`
 scores exactly twice the one score less the other.
 """
@@ -19,7 +23,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-KINDS = ("channel", "unit", "neuron", "direction", "layer")
+KINDS = ("channel", "unit", "neuron", "direction", "cosine", "logit", "layer")
+OUTPUT = "(output)"  # stands for the layer that makes a network's only output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,17 +34,24 @@ class Term:
     kind: str
     layer: str | int
     index: int | None = None
-    position: tuple[int, int] | None = None
+    position: tuple[int, ...] | None = None
     vector: tuple[float, ...] | None = None
+
+    @property
+    def place(self) -> tuple[str | int, bool]:
+        """The layer, and whether its activation is left out in any case."""
+        return self.layer, self.kind == "logit"
 
     @property
     def name(self) -> str:
         """A short label, e.g. `conv2d_1[3]` or `conv2d_1[3] at (4, 5)`."""
-        label = str(self.layer)
+        label = "logit" if self.kind == "logit" else str(self.layer)
         if self.index is not None:
             label += f"[{self.index}]"
         if self.vector is not None:
             label += f" along {len(self.vector)}-vector"
+        if self.kind == "cosine":
+            label += " (cosine)"
         if self.kind == "neuron":
             label += f" at {self.position or 'center'}"
         return label
@@ -58,9 +70,9 @@ class Objective:
     name: str
 
     @property
-    def layers(self) -> tuple[str | int, ...]:
-        """The layers that the objective reads, in order, each once."""
-        return tuple(dict.fromkeys(term.layer for _, term in self.terms))
+    def places(self) -> tuple[tuple[str | int, bool], ...]:
+        """What the objective reads, as `Term.place`, in order, each once."""
+        return tuple(dict.fromkeys(term.place for _, term in self.terms))
 
     def named(self, name: str) -> "Objective":
         """Return the same objective under another label."""
@@ -96,38 +108,80 @@ def channel(layer: str | int, index: int) -> Objective:
 
 
 def unit(layer: str | int, index: int) -> Objective:
-    """Return the objective of one unit of a dense layer, logits included."""
+    """Return the objective of one unit of a dense layer."""
     return _single(Term("unit", layer, _index(index)))
 
 
+def logit(index: int) -> Objective:
+    """Return the objective of one class of the network's only output.
+
+    It is what enters the softmax (or sigmoid), under any `activation`: the probability
+    can rise because another class falls, and has no slope left where it is near 1. For
+    the probability, take `unit(layer, index)` of the last layer with `"post"`.
+    """
+    return _single(Term("logit", OUTPUT, _index(index)))
+
+
 def neuron(
-    layer: str | int, index: int, position: tuple[int, int] | None = None
+    layer: str | int, index: int, position: tuple[int, ...] | None = None
 ) -> Objective:
     """Return the objective of one channel at one position.
 
     Args:
-        layer: A convolution layer.
+        layer: A convolution or attention layer.
         index: The channel.
-        position: (row, column) in the layer's own grid; None is its center.
+        position: (row, column) in the layer's own grid, or (step,) of a signal, or
+            (depth, row, column); None is its center.
     """
     if position is not None:
-        if np.shape(position) != (2,):
+        if np.ndim(position) != 1 or not 1 <= len(position) <= 3:
             raise ValueError(
-                f"A position must be (row, column). Received: {position!r}. Leave it "
-                "out for the center."
+                "A position must be (row, column), or (step,) in a signal. Received: "
+                f"{position!r}. Leave it out for the center."
             )
         position = tuple(_index(value) for value in position)
     return _single(Term("neuron", layer, _index(index), position))
 
 
-def direction(layer: str | int, vector: Sequence[float]) -> Objective:
-    """Return the objective of a direction in channel space, the dot product v.z."""
-    return _single(Term("direction", layer, vector=tuple(float(v) for v in vector)))
+def direction(
+    layer: str | int, vector: Sequence[float], similarity: str = "dot"
+) -> Objective:
+    """Return the objective of a direction in channel space.
+
+    Args:
+        layer: Any layer with channels or units.
+        vector: One number for each of them.
+        similarity: `"dot"` for the dot product v.z, which grows with the activations;
+            `"cosine"` for the cosine of the angle between v and z, in [-1, 1], which
+            asks for the direction alone.
+    """
+    if similarity not in ("dot", "cosine"):
+        raise ValueError(
+            f"similarity must be 'dot' or 'cosine'. Received: {similarity!r}."
+        )
+    vector = tuple(float(v) for v in vector)
+    if similarity == "cosine" and not any(vector):
+        raise ValueError("A vector of zeros has no direction. Give another vector.")
+    kind = "direction" if similarity == "dot" else "cosine"
+    return _single(Term(kind, layer, vector=vector))
 
 
 def layer(layer: str | int) -> Objective:
     """Return the objective of a whole layer, its mean square (deep dream)."""
     return _single(Term("layer", layer))
+
+
+def interpolate(a: Objective, b: Objective, share: float) -> Objective:
+    """Return the objective between two, `(1 - share) a + share b`.
+
+    Args:
+        a: What it is at the share 0.
+        b: What it is at the share 1.
+        share: In [0, 1].
+    """
+    if not (isinstance(share, numbers.Real) and 0 <= share <= 1):
+        raise ValueError(f"share must be in [0, 1]. Received: {share!r}.")
+    return (1 - share) * a + share * b
 
 
 def check_objectives(objectives: Objective | Sequence[Objective]) -> list[Objective]:

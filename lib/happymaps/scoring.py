@@ -11,14 +11,17 @@ import xarray as xr
 from happymaps import layers as _layers
 from happymaps.backend import keras, tf
 from happymaps.checks import check_choice, check_images
+from happymaps.inspection import output_layer
 from happymaps.network_pass import NetworkPass, last_layers
 from happymaps.objective_checks import check_layer_shape, check_term
-from happymaps.objectives import Objective, channel, check_objectives, unit
+from happymaps.objectives import OUTPUT, Objective, channel, check_objectives, unit
 from happymaps.readouts import WholeLayer, reader_of_input
 
 ACTIVATIONS = ("leaky", "pre", "post")
 SIGNS = {"happy": 1.0, "sad": -1.0}
 LEAKY_SLOPE = 0.01
+_GROUPS = ("neuron", "cosine", "layer")  # all other kinds are means
+_LEAST_SQUARE = 1e-12
 _IMAGES_AT_ONCE = 64
 
 
@@ -28,7 +31,7 @@ class _Slot:
 
     Attributes:
         output: Which output of the cut network is read.
-        group: `"mean"`, `"neuron"` or `"layer"`.
+        group: `"mean"`, `"neuron"`, `"cosine"` or `"layer"`.
         slope: Slope below zero of the function that is averaged.
         weights: Factor per objective, 0 where it has no such term; shape (objectives,).
         vectors: What is looked for in channel space, shape (objectives, channels).
@@ -60,6 +63,9 @@ class _Slot:
             axes = list(range(1, len(values.shape)))
             return weights * signs * tf.reduce_mean(values**2, axis=axes)
         along = self.reader.along(values, looked_for)
+        if self.group == "cosine":
+            # Rounded up, for the slope at zero.
+            along /= tf.sqrt(tf.reduce_sum(values**2, axis=-1) + _LEAST_SQUARE)
         axes = list(range(1, len(along.shape)))
         if not axes:
             return weights * signs * along
@@ -94,10 +100,14 @@ class BatchedObjectives:
         *,
         plain: bool = False,
     ) -> None:
-        self.layers = objectives[0].layers
-        network = _layers.cut(model, self.layers, pre_activation=activation != "post")
+        self._places = objectives[0].places
+        network = _layers.cut(
+            model,
+            [_layer_of(model, layer) for layer, _ in self._places],
+            pre_activation=[pre or activation != "post" for _, pre in self._places],
+        )
         self._shapes = [tuple(t.shape)[1:] for t in network.outputs]
-        for layer, shape in zip(self.layers, self._shapes, strict=True):
+        for (layer, _), shape in zip(self._places, self._shapes, strict=True):
             check_layer_shape(layer, shape)
         self._slots = [
             self._slot(key, column, len(objectives), activation)
@@ -115,7 +125,7 @@ class BatchedObjectives:
         readers = {}
         for output, layer in enumerate(last_layers(network)):
             slots = [slot for slot in self._slots if slot.output == output]
-            if any(slot.group == "layer" for slot in slots):
+            if any(slot.group in ("layer", "cosine") for slot in slots):
                 continue
             vectors = np.concatenate([slot.vectors for slot in slots])
             reader = reader_of_input(layer, len(self._shapes[output]), vectors)
@@ -132,9 +142,9 @@ class BatchedObjectives:
         for row, objective in enumerate(objectives):
             occurrences = collections.Counter()
             for weight, term in objective.terms:
-                output = self.layers.index(term.layer)
+                output = self._places.index(term.place)
                 check_term(term, self._shapes[output])
-                group = term.kind if term.kind in ("neuron", "layer") else "mean"
+                group = term.kind if term.kind in _GROUPS else "mean"
                 key = (output, group, occurrences[output, group])
                 occurrences[output, group] += 1
                 columns[key][row] = (weight, term)
@@ -151,7 +161,8 @@ class BatchedObjectives:
             if term.index is not None:
                 vectors[row, term.index] = 1
             if term.vector is not None:
-                vectors[row] = term.vector
+                scale = np.linalg.norm(term.vector) if group == "cosine" else 1.0
+                vectors[row] = np.divide(term.vector, scale)
             if term.kind == "neuron":
                 positions[row] = term.position or [size // 2 for size in shape[:-1]]
         leaky = activation == "leaky" and len(shape) > 1 and group == "mean"
@@ -191,8 +202,21 @@ def group_by_layers(objectives: Sequence[Objective]) -> list[list[int]]:
     """Return the positions of the objectives, grouped by the layers that they read."""
     groups = collections.defaultdict(list)
     for position, objective in enumerate(objectives):
-        groups[objective.layers].append(position)
+        groups[objective.places].append(position)
     return list(groups.values())
+
+
+def _layer_of(model: keras.Model, layer: str | int) -> str | int:
+    """Return the layer, or the one of the output where it stands for that."""
+    if layer != OUTPUT:
+        return layer
+    if len(model.outputs) != 1:
+        raise ValueError(
+            "logit(index) needs a network of one output. Received: "
+            f"{len(model.outputs)} outputs. Use unit(layer, index) of one of: "
+            f"{', '.join(_layers.layer_paths(model))}."
+        )
+    return output_layer(model)
 
 
 def score_images(
@@ -206,9 +230,9 @@ def score_images(
     """Return how much given images excite given neurons.
 
     Args:
-        model: A Functional or Sequential network with one image input.
+        model: A Functional or Sequential network with one input.
         objectives: One or more objectives.
-        images: Shape `(images, height, width, channels)`, in the network's own range.
+        images: Shape `(images, *input shape)`, in the network's own range.
         sign: `"happy"` or `"sad"`, as in `maximize`.
         activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
 
