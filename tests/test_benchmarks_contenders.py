@@ -36,6 +36,7 @@ def benchmark():
             channels=2,
             tv_weights=(0.1, 1.0),
             rounds=1,
+            slow_rounds=1,
             keras_vis_calls=3,
             tf_keras_vis_batches=(1, 2),
             tf_keras_vis_steps=1,

@@ -73,7 +73,8 @@ def measure_growth(
     """
     points = _points(model, settings)
     for point in points:  # what is done once for each network is not what grows
-        dataclasses.replace(point, maps=min(point.maps, 16)).run(settings.activation)
+        once = dataclasses.replace(point, maps=min(point.maps, 16), steps=1)
+        once.run(settings.activation)
     rows = [
         {
             "quantity": point.quantity,
@@ -85,7 +86,7 @@ def measure_growth(
                 clock=clock,
             ).seconds,
         }
-        for _ in range(settings.rounds)
+        for _ in range(settings.slow_rounds)
         for point in points
     ]
     groups = pd.DataFrame(rows).groupby(["quantity", "size"], sort=False)["seconds"]

@@ -51,7 +51,7 @@ def compare_large_networks(
             runs = _runs(model, original if known else None, layer, settings)
             for run in runs.values():
                 run()  # what is done once for each network
-            turns = take_turns(runs, settings.rounds)
+            turns = take_turns(runs, settings.slow_rounds)
             tables.append(turns.assign(network=name, layer=layer))
     return pd.concat(tables, ignore_index=True)
 

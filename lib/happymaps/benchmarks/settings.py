@@ -19,6 +19,7 @@ class BenchmarkSettings:
         channels: How many of each layer, evenly spread; None for all.
         tv_weights: Of the sweep, as in the study.
         rounds: How often the contenders take turns.
+        slow_rounds: The same for growth and for large networks.
         keras_vis_calls: Maps of keras-vis in a round; it makes one per call.
         tf_keras_vis_batches: Batch sizes of tf-keras-vis to choose the best of.
         tf_keras_vis_steps: Steps that tf-keras-vis is timed for; fewer than `num_steps`
@@ -43,6 +44,7 @@ class BenchmarkSettings:
     channels: int | None = None
     tv_weights: tuple[float, ...] = _DECADES
     rounds: int = 3
+    slow_rounds: int = 3
     keras_vis_calls: int = 5
     tf_keras_vis_batches: tuple[int, ...] = (1, 8, 32)
     tf_keras_vis_steps: int = 50
@@ -65,17 +67,18 @@ class BenchmarkSettings:
 _PROFILES = {
     "quick": BenchmarkSettings(
         profile="quick",
-        channels=4,
+        channels=3,
+        slow_rounds=1,
         keras_vis_calls=2,
         tf_keras_vis_batches=(32,),
-        tf_keras_vis_steps=10,
+        tf_keras_vis_steps=5,
         single_layers=("conv2_3",),
         score_layers=("conv2_3", "dense_3"),
         score_channels=1,
-        map_counts=(1, 4, 16, 64),
+        map_counts=(1, 16, 64),
         sizes=((30, 32), (60, 64), (120, 128)),
-        step_counts=(25, 50, 100, 200),
-        growth_steps=20,
+        step_counts=(25, 50, 100),
+        growth_steps=10,
         memory_maps=0,
         large_layers=(("VGG16", ("block3_conv1",)),),
         large_maps=1,

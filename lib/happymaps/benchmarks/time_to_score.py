@@ -23,7 +23,7 @@ from happymaps.objectives import Objective
 from happymaps.scoring import layer_objectives, score_images
 
 SINGLE = f"{OURS}, one map"
-_STEPS_TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 200)
+_STEPS_TRIED = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 200)
 
 
 @dataclasses.dataclass(frozen=True)
