@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
 from happymaps.backend import tf
-from happymaps.regularizers import LpNorm, TotalVariation
+from happymaps.regularizers import LpNorm, Penalty, Sharpness, TotalVariation
 
 FIXTURE = np.array([[0, 0, 0], [0, 2, 0], [0, 0, 1]], np.float32)[None, :, :, None]
 IMAGES = hnp.arrays(
@@ -218,3 +219,54 @@ def test_an_order_below_1_or_infinite_is_refused(p):
 def test_an_exponent_that_is_not_positive_is_refused(beta):
     with pytest.raises(ValueError, match=rf"beta > 0\. Received: {beta}"):
         TotalVariation(beta=beta)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 3), (2, 3, 4, 5, 1)])
+def test_total_variation_of_signals_and_volumes_is_over_their_axes(shape):
+    values = np.random.default_rng(0).normal(size=shape)
+    axes, squares = range(1, len(shape) - 1), 0.0
+    for axis in axes:
+        crop = [slice(-1) if a in axes and a != axis else slice(None) for a in range(9)]
+        squares = squares + np.diff(values, axis=axis)[tuple(crop[: len(shape)])] ** 2
+    size = math.prod(shape[1:])
+    for beta in (2, 1):
+        expected = (squares ** (beta / 2)).reshape(2, -1).sum(axis=1) / size
+        found = TotalVariation(beta=beta)(tf.constant(values, tf.float32))
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_rows_of_a_table_have_a_norm_and_no_variation():
+    rows = np.array([[3.0, 4.0], [0.0, 2.0]], np.float32)
+    np.testing.assert_allclose(LpNorm(p=2)(tf.constant(rows)), [2.5, 1], rtol=1e-6)
+    np.testing.assert_array_equal(TotalVariation(0)(tf.constant(rows)), [0, 0])
+
+
+def test_sharpness_is_the_distance_to_the_blurred_image():
+    values = np.random.default_rng(0).normal(size=(2, 7, 6, 1))
+    blurred = ndimage.gaussian_filter(values, (0, 1, 1, 0), mode="reflect", radius=3)
+    expected = ((values - blurred) ** 2).mean(axis=(1, 2, 3))
+    found = Sharpness(sigma=1.0)(tf.constant(values, tf.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    flat = Sharpness()(np.full((1, 5, 5, 3), 0.3, np.float32))
+    np.testing.assert_allclose(flat, [0], atol=1e-12)
+
+
+def test_a_function_of_images_is_a_penalty():
+    penalty = Penalty(lambda images: images[:, 0], 2.0, "first")
+    assert (penalty.weight, penalty.name) == (2.0, "first")
+    np.testing.assert_array_equal(penalty(np.array([[1.0, 2.0]])), [1])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Penalty(3), r"function of images\. Received: 3"),
+        (lambda: Penalty(abs, -1), r"Penalty needs a finite weight >= 0"),
+        (lambda: Penalty(abs, 1, "a-b"), r"letters, digits and '_'\. .*'a-b'"),
+        (lambda: Sharpness(sigma=0), r"Sharpness needs a finite sigma > 0\. .*: 0"),
+        (lambda: Sharpness(-1), r"Sharpness needs a finite weight >= 0"),
+    ],
+)
+def test_a_penalty_out_of_its_range_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
