@@ -1,8 +1,12 @@
 """The contenders do the work that they are timed for; no test looks at a time."""
 
 import dataclasses
+import json
+import subprocess
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from happymaps.benchmarks.benchmark import Benchmark
@@ -112,3 +116,23 @@ def test_peak_memory_is_that_of_the_work():
 def test_file_of_another_kind_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match=r"must end in \.json"):
         run_benchmark("quick", tmp_path / "numbers.csv")
+
+
+def test_command_tells_a_wrong_profile_without_a_traceback():
+    command = [sys.executable, "-m", "happymaps.cli", "benchmark", "--profile", "quik"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "Did you mean 'quick'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_benchmark_prints_each_table_and_writes_all(tmp_path, monkeypatch, capsys):
+    tables = {"ceilings": pd.Series({"rate": 2.5}), "growth": pd.DataFrame({"n": [1]})}
+    monkeypatch.setattr(Benchmark, "tables", lambda self: iter(tables.items()))
+    path = tmp_path / "new" / "numbers.json"
+    run_benchmark("quick", path)
+    written = json.loads(path.read_text())
+    assert written["settings"]["profile"] == "quick"
+    assert written["ceilings"] == {"rate": 2.5}
+    assert written["growth"] == [{"n": 1}]
+    assert capsys.readouterr().out.startswith("ceilings\nrate")

@@ -44,13 +44,13 @@ class BenchmarkSettings:
     channels: int | None = None
     tv_weights: tuple[float, ...] = _DECADES
     rounds: int = 3
-    slow_rounds: int = 3
+    slow_rounds: int = 2
     keras_vis_calls: int = 5
     tf_keras_vis_batches: tuple[int, ...] = (1, 8, 32)
     tf_keras_vis_steps: int = 50
     single_layers: tuple[str, ...] = layers
     score_layers: tuple[str, ...] = layers
-    score_channels: int = 5
+    score_channels: int = 3
     map_counts: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096)
     sizes: tuple[tuple[int, int], ...] = ((30, 32), (60, 64), (120, 128), (240, 256))
     step_counts: tuple[int, ...] = (25, 50, 100, 200, 400, 800)
@@ -61,7 +61,7 @@ class BenchmarkSettings:
         ("MobileNetV2", ("Conv1_relu", "block_6_expand_relu", "out_relu")),
     )
     large_maps: int = 16
-    large_steps: int = 5
+    large_steps: int = 3
 
 
 _PROFILES = {
