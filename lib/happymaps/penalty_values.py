@@ -11,6 +11,7 @@ import numpy as np
 
 from happymaps.backend import tf
 
+_SMALL_ORDER = 12  # up to here the Euclidean norm, found sooner, is a safe divisor
 _ROWS = 16  # functions of fewer values are computed by other code, with other rounding
 
 
@@ -20,18 +21,15 @@ def lp_norm(images, p: float):
 
     @tf.custom_gradient
     def norm(values):
-        # Dividing by the largest value keeps the powers from underflowing.
-        highest = tf.reduce_max(values, axis=1, keepdims=True)
-        lowest = tf.reduce_min(values, axis=1, keepdims=True)
-        largest = tf.maximum(highest, -lowest) + 1e-12
-        values = values / largest
-        steep = _power(tf.abs(values), p - 1) * tf.sign(values)
+        length = _length(values, p)
+        values = values / length
+        steep = _power_with_sign(values, p - 1)
         total = tf.reduce_sum(steep * values, axis=1, keepdims=True) + 1e-30
 
         def gradient(upstream):
             return (upstream / size * _root(total, 1 / p - 1)) * steep
 
-        return largest * _root(total, 1 / p) / size, gradient
+        return length * _root(total, 1 / p) / size, gradient
 
     return norm(tf.reshape(images, (-1, size)))[:, 0]
 
@@ -72,16 +70,23 @@ def _neighbors(shape: tuple[int, ...]) -> list[tuple[int, np.ndarray]]:
     return [(stride, inside.ravel()[:-stride]) for stride in strides]
 
 
-def _power(values, exponent: float):
-    """Return the power by products where the exponent is a small whole number."""
-    if exponent != int(exponent) or not 0 <= exponent <= 16:
-        return values**exponent
-    result, square, rest = None, values, int(exponent)
+def _length(values, p: float):
+    """Return what to divide each image by, lest its powers overflow or vanish."""
+    if p > _SMALL_ORDER:
+        return tf.reduce_max(tf.abs(values), axis=1, keepdims=True) + 1e-12
+    return tf.sqrt(tf.reduce_sum(values * values, axis=1, keepdims=True)) + 1e-12
+
+
+def _power_with_sign(values, exponent: float):
+    """Return `sign(x) |x|^exponent`, by products where the exponent is odd and small."""
+    if exponent % 2 != 1 or exponent > _SMALL_ORDER:
+        return tf.sign(values) * tf.abs(values) ** exponent
+    result, square, rest = values, values * values, int(exponent) // 2
     while rest:
         if rest % 2:
-            result = square if result is None else result * square
+            result = result * square
         square, rest = square * square if rest > 1 else square, rest // 2
-    return tf.ones_like(values) if result is None else result
+    return result
 
 
 def _root(column, exponent: float):
