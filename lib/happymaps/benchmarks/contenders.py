@@ -17,7 +17,7 @@ from happymaps.benchmarks.tf_keras_vis_runner import TfKerasVis
 from happymaps.benchmarks.timing import OURS, Timing, measure
 from happymaps.layers import input_shape
 from happymaps.maximization import maximize, sweep
-from happymaps.objectives import Objective
+from happymaps.objectives import Objective, Term
 from happymaps.regularizers import LpNorm, TotalVariation
 from happymaps.scoring import layer_objectives
 
@@ -145,9 +145,10 @@ def run_maximize(
     )
 
 
-def channel_index(objective: Objective) -> int:
-    """Return the channel or unit of an objective of one term."""
-    return objective.terms[0][1].index
+def only_term(objective: Objective) -> Term:
+    """Return the term of an objective that has one: its layer and its index."""
+    ((_, term),) = objective.terms
+    return term
 
 
 def _run_keras_vis(
@@ -159,8 +160,8 @@ def _run_keras_vis(
     # Timed where it runs: what passes between the processes is not its time.
     seconds = [
         original.activation(
-            objective.terms[0][1].layer,
-            channel_index(objective),
+            only_term(objective).layer,
+            only_term(objective).index,
             start,
             max_iter=steps,
             tv_weight=weight,
@@ -201,7 +202,7 @@ def _batch(
     model: keras.Model, layer: str, objectives: Sequence[Objective], steps: int
 ) -> Callable[[], Timing]:
     peer = TfKerasVis(model, layer)
-    channels = [channel_index(objective) for objective in objectives]
+    channels = [only_term(objective).index for objective in objectives]
     starts = noise(model, len(channels))
     peer.activation(channels, starts, max_iter=1)  # what TensorFlow does only once
     return lambda: measure(

@@ -12,8 +12,8 @@ from happymaps.benchmarks.contenders import (
     KERAS_VIS,
     LP_WEIGHT,
     TV_WEIGHT,
-    channel_index,
     noise,
+    only_term,
 )
 from happymaps.benchmarks.original_keras_vis import ActivationResult, OriginalKerasVis
 from happymaps.benchmarks.settings import BenchmarkSettings
@@ -119,7 +119,7 @@ def _run_race(model, original, objective, settings) -> _Race:
 
 
 def _time_race(model, original, race, needed, settings) -> pd.DataFrame:
-    steps, layer = settings.num_steps, race.objective.layers[0]
+    steps, layer = settings.num_steps, only_term(race.objective).layer
     start = race.start[None]
 
     def keras_vis() -> Timing:
@@ -148,8 +148,8 @@ def _time_race(model, original, race, needed, settings) -> pd.DataFrame:
 
 def _run_keras_vis(original, objective, start, steps) -> ActivationResult:
     return original.activation(
-        objective.layers[0],
-        channel_index(objective),
+        only_term(objective).layer,
+        only_term(objective).index,
         start,
         max_iter=steps,
         tv_weight=TV_WEIGHT,
