@@ -84,15 +84,14 @@ class Optimizer:
             ) from error
 
     def _evaluate(self, images):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
-            outputs = keras.tree.flatten(self._network(images, training=False))
-            values = outputs[: len(self.loss_names)]
-            overall = values[0]
-            for value in values[1:]:
-                overall = overall + value
+        images.set_shape(self.input_tensor.shape)
+        outputs = keras.tree.flatten(self._network(images, training=False))
+        values = outputs[: len(self.loss_names)]
+        overall = values[0]
+        for value in values[1:]:
+            overall = overall + value
         wrt = images if self._moves_input else outputs[-1]
-        grads = tape.gradient(overall, wrt)
+        grads = tf.gradients(overall, wrt)[0]
         if grads is None:
             raise ValueError(
                 "The losses do not depend on wrt_tensor. Received: "
@@ -111,8 +110,10 @@ class Optimizer:
         tensor = self.input_tensor
         if self._compiled is None:
             # A concrete function: TensorFlow takes those of one process for one that
-            # is traced again and again, and warns.
-            spec = tf.TensorSpec(tensor.shape, tensor.dtype)
+            # is traced again and again, and warns. Of no known shape, like what is fed
+            # to a session: its optimizer then leaves the products in the order in
+            # which keras-vis has them, and all but total variation rounds the same.
+            spec = tf.TensorSpec(None, tensor.dtype)
             function = tf.function(self._evaluate, autograph=False)
             self._compiled = function.get_concrete_function(spec)
         values, overall, grads, wrt = self._compiled(tf.cast(images, tensor.dtype))
