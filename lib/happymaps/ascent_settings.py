@@ -26,7 +26,7 @@ class AscentSettings:
     input_range: tuple = (0.0, 1.0)
     num_steps: int = 200
     learning_rate: float = 1 / 60
-    batch_size: int = 32
+    batch_size: int | None = None
     optimizer: object = RmsProp()
     parameterization: object = Pixels()
     transforms: Sequence = ()
@@ -40,6 +40,8 @@ class AscentSettings:
         check_choice("activation", self.activation, ACTIVATIONS)
         for name, least in (("num_steps", 0), ("batch_size", 1), ("callback_every", 1)):
             value = getattr(self, name)
+            if name == "batch_size" and value is None:
+                continue
             if not isinstance(value, int | np.integer) or value < least:
                 raise ValueError(
                     f"{name} must be a whole number >= {least}. Received: {value!r}."
@@ -64,6 +66,21 @@ class AscentSettings:
         self._set("input_range", _bounds(self.input_range, self.shape))
         self._set("mask", _free(self.mask, self.shape))
         self._check_grammar()
+
+    @property
+    def parts(self) -> tuple:
+        """The optimizer, the parameterization and the transforms."""
+        return (self.optimizer, self.parameterization, *self.transforms)
+
+    @property
+    def loop_key(self) -> tuple:
+        """All that the compiled loop depends on."""
+        bounds = [np.asarray(bound).tobytes() for bound in self.input_range]
+        mask = None if self.mask is None else self.mask.tobytes()
+        return (
+            self.shape, *bounds, mask, self.parts, self.num_steps, self.learning_rate,
+            self.tolerance, self.callback_every, self.draws,
+        )  # fmt: skip
 
     def _check_grammar(self) -> None:
         for name, methods, example in (

@@ -37,4 +37,10 @@ if keras.backend.backend() != "tensorflow":
         "imported."
     )
 
-__all__ = ["keras", "tf"]
+
+def has_gpu() -> bool:
+    """Return whether TensorFlow sees a GPU, on which loops are compiled as a whole."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+__all__ = ["has_gpu", "keras", "tf"]

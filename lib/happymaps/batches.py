@@ -5,18 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from happymaps.ascent import Ascent, Batch
+from happymaps.ascent import Batch
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import keras, tf
+from happymaps.batch_sizes import batch_multiple, batch_size
+from happymaps.kept_loops import loop_for
 from happymaps.map_labels import label_maps, label_points
+from happymaps.models import fingerprint
 from happymaps.progress import progress_bar
 from happymaps.scoring import SIGNS, BatchedObjectives, group_by_layers
 from happymaps.starts import Starts
-
-# Matrix products of fewer rows, or of many more, round differently, and 200 steps
-# make two pictures of that: whole multiples of 16 maps up to 64 were seen to give the
-# same bits, whatever else is in the batch.
-_BATCH_MULTIPLE = 16
 
 
 def run_grid(
@@ -70,24 +68,22 @@ def _optimize(
     """Run all maps, group by group and batch by batch, and collect what they gave."""
     found, chosen = {}, points["objective"]
     objectives = axes["objective"]
-    size = -(-settings.batch_size // _BATCH_MULTIPLE) * _BATCH_MULTIPLE
+    weights = fingerprint(model)
     total = len(chosen) * (settings.num_steps + 1)
     with progress_bar(total, f"{len(chosen)} maps", "step") as bar:
         for group in group_by_layers(objectives):
             batched = BatchedObjectives(
                 model, [objectives[i] for i in group], settings.activation
             )
-            ascent = Ascent(batched, regularizers, settings)
+            ascent = loop_for(model, weights, batched, regularizers, settings)
+            multiple = batch_multiple(batched, regularizers, settings)
+            size = batch_size(batched, multiple, settings)
             members = np.flatnonzero(np.isin(chosen, group))
             for part in np.split(members, range(size, len(members), size)):
-                rows = np.searchsorted(group, chosen[_padded(part)])
-                results = _run_batch(
-                    ascent,
-                    batch._replace(rows=batched.rows(rows)),
-                    part,
-                    bar,
-                    on_images,
-                )
+                padded = _padded(part, multiple)
+                rows = batched.rows(np.searchsorted(group, chosen[padded]))
+                maps = _take(batch, padded)._replace(rows=rows)
+                results = _run_batch(ascent, maps, part, bar, on_images)
                 for name, values in results.items():
                     shape = (len(chosen), *values.shape[1:])
                     found.setdefault(name, np.empty(shape, values.dtype))
@@ -95,25 +91,25 @@ def _optimize(
     return found
 
 
-def _padded(part: np.ndarray) -> np.ndarray:
+def _padded(part: np.ndarray, multiple: int) -> np.ndarray:
     """Return positions repeated at the end to a whole multiple of maps."""
-    missing = -len(part) % _BATCH_MULTIPLE
-    return np.concatenate([part, np.repeat(part[-1:], missing)])
+    return np.concatenate([part, np.repeat(part[-1:], -len(part) % multiple)])
+
+
+def _take(batch: Batch, positions: np.ndarray) -> Batch:
+    """Return some maps of a batch as tensors, without their objectives."""
+    names = [name for name in batch._fields if name != "rows"]
+    return batch._replace(
+        **{name: tf.constant(getattr(batch, name)[positions]) for name in names}
+    )
 
 
 def _run_batch(ascent, batch: Batch, part: np.ndarray, bar, on_images) -> dict:
-    padded, count = _padded(part), len(part)
-    chosen = {
-        name: tf.constant(values[padded])
-        for name, values in batch._asdict().items()
-        if name != "rows"
-    }
+    count = len(part)
     show = on_images and (
         lambda step, images, scores: on_images(
             part, step, images[:count], scores[:count]
         )
     )
-    results = ascent.run(
-        batch._replace(**chosen), lambda steps: bar.update(steps * count), show
-    )
+    results = ascent.run(batch, lambda steps: bar.update(steps * count), show)
     return {name: values[:count] for name, values in results.items()}

@@ -47,7 +47,7 @@ def maximize(
     parameterization=Pixels(),  # noqa: B008
     transforms: Sequence = (),
     tolerance: float | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     reference_images: np.ndarray | None = None,
     callback: Callable | None = None,
     callback_every: int = 1,
@@ -100,8 +100,9 @@ def maximize(
         tolerance: A map stops where its best loss has improved by less than this share
             of itself for 20 steps; its histories go on with their last value. None: no
             map stops.
-        batch_size: Maps in memory at once, rounded up to a multiple of 16. Up to 64 it
-            does not change the result by a bit.
+        batch_size: Maps in memory at once, rounded up to a multiple of 2 or 16; None
+            for as many as fit into a gigabyte, up to 64. It does not change the result
+            by a bit.
         reference_images: Real inputs; a map is then told apart whose objective does not
             vary among them, see `happymaps.map_labels`.
         callback: A function of step, images and scores, called at the steps 0,

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import math
 from collections.abc import Callable, Collection
 
 from happymaps import fast_layers
@@ -31,6 +32,8 @@ class NetworkPass:
         batch_multiple: In batches of whole multiples of it, the numbers of an image do
             not depend by a bit on the images beside it.
 
+        values_per_image: How many numbers all layers together make of an image.
+
     Args:
         network: As `happymaps.layers.cut` makes it.
         stop_before: Positions of the outputs for which the input of the last layer is
@@ -40,6 +43,7 @@ class NetworkPass:
     def __init__(self, network: keras.Model, stop_before: Collection[int] = ()) -> None:
         self._graph = _functional(network)
         self._calls = dict(_calls(self._graph, stop_before))
+        self.values_per_image = _values_per_image(self._graph)
         self.batch_multiple = max(
             (_multiple(layer) for layer in _flat_layers(self._graph)), default=_PAIR
         )
@@ -162,6 +166,17 @@ def _flat_layers(graph: keras.Model):
                 yield from _flat_layers(inner)
         else:
             yield node.operation
+
+
+def _values_per_image(graph: keras.Model) -> int:
+    total = 0
+    for node in _nodes(graph):
+        inner = _functional(node.operation)
+        if hasattr(inner, "_nodes_by_depth"):
+            total += _values_per_image(inner)
+        else:
+            total += sum(math.prod(symbol.shape[1:]) for symbol in node.outputs)
+    return total
 
 
 def _multiple(layer) -> int:

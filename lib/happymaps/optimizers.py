@@ -44,7 +44,10 @@ class RmsProp:
         (cache,) = state
         gradient = tf.math.divide_no_nan(gradient, _rms(gradient))
         cache = self.decay * cache + (1 - self.decay) * gradient**2
-        return size * gradient / tf.sqrt(cache + self.epsilon), (cache,)
+        # A plain division by a root would be rewritten to the approximate inverse root,
+        # which rounds the last few numbers of an array unlike the others.
+        root = tf.sqrt(cache + self.epsilon)
+        return tf.math.divide_no_nan(size * gradient, root), (cache,)
 
 
 @dataclasses.dataclass(frozen=True)

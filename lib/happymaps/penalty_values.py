@@ -78,7 +78,7 @@ def _length(values, p: float):
 
 
 def _power_with_sign(values, exponent: float):
-    """Return `sign(x) |x|^exponent`, by products where the exponent is odd and small."""
+    """Return `sign(x) |x|^exponent`, by products where the exponent is odd."""
     if exponent % 2 != 1 or exponent > _SMALL_ORDER:
         return tf.sign(values) * tf.abs(values) ** exponent
     result, square, rest = values, values * values, int(exponent) // 2

@@ -89,7 +89,9 @@ class BatchedObjectives:
 
     Attributes:
         batch_multiple: In batches of whole multiples of it, the numbers of an image do
-            not depend by a bit on the images beside it. Not known of the plain way.
+            not depend by a bit on the images beside it.
+        values_per_image: How many numbers all layers together make of an image. Both
+            are not known of the plain way.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class BatchedObjectives:
         plain: bool = False,
     ) -> None:
         self._places = objectives[0].places
+        self._activation = activation
         network = _layers.cut(
             model,
             [_layer_of(model, layer) for layer, _ in self._places],
@@ -119,6 +122,7 @@ class BatchedObjectives:
         else:
             self._run = self._narrowed(network)
             self.batch_multiple = self._run.batch_multiple
+            self.values_per_image = self._run.values_per_image
 
     def _narrowed(self, network: keras.Model) -> NetworkPass:
         """Look at single channels where all that read a layer can do so."""
@@ -168,6 +172,12 @@ class BatchedObjectives:
         leaky = activation == "leaky" and len(shape) > 1 and group == "mean"
         slope = LEAKY_SLOPE if leaky else 1.0
         return _Slot(output, group, slope, weights, vectors, positions)
+
+    @property
+    def structure(self) -> tuple:
+        """What `score` depends on besides its arguments and the weights."""
+        slots = [(s.output, s.group, s.slope, type(s.reader)) for s in self._slots]
+        return (self._places, self._activation, *slots)
 
     def rows(self, indices: np.ndarray) -> list[tuple]:
         """Return the tensors that `score` wants for one objective per image."""

@@ -1,0 +1,87 @@
+"""Batches fit into memory, and no map's bits depend on the batch that it is in."""
+
+import numpy as np
+import pytest
+
+from happymaps.ascent_settings import AscentSettings
+from happymaps.backend import keras
+from happymaps.batch_sizes import batch_multiple, batch_size
+from happymaps.maximization import maximize
+from happymaps.models import build_cnn
+from happymaps.objectives import channel, unit
+from happymaps.optimizers import Adam
+from happymaps.parameterizations import Fourier
+from happymaps.regularizers import LpNorm, Penalty, TotalVariation
+from happymaps.scoring import BatchedObjectives
+from happymaps.transforms import Jitter
+
+SHAPE = (13, 15, 1)  # of odd sizes: remainders of vectors are where code differs
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_cnn(SHAPE, 2, filters=(5, 6), dense_units=(7,))
+
+
+@pytest.fixture(scope="module")
+def batched(model):
+    return BatchedObjectives(model, [unit("dense_2", 0)], "leaky")
+
+
+@pytest.mark.parametrize(
+    ("charged", "options", "expected"),
+    [
+        ((LpNorm(), TotalVariation()), {}, 2),
+        ((), {"optimizer": Adam()}, 2),
+        ((LpNorm(p=3),), {}, 16),
+        ((TotalVariation(beta=1.5),), {}, 16),
+        ((Penalty(lambda images: images[:, 0, 0, 0]),), {}, 16),
+        ((), {"parameterization": Fourier()}, 16),
+        ((), {"transforms": (Jitter(1),)}, 16),
+    ],
+)
+def test_multiple_is_two_where_all_parts_are_known(batched, charged, options, expected):
+    assert (
+        batch_multiple(batched, charged, AscentSettings(SHAPE, **options)) == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "multiple", "expected"),
+    [(1, 2, 2), (5, 2, 6), (32, 16, 32), (33, 16, 48), (None, 2, 64)],
+)
+def test_size_is_rounded_up_to_a_multiple(batched, asked, multiple, expected):
+    settings = AscentSettings(SHAPE, batch_size=asked)
+    assert batch_size(batched, multiple, settings) == expected
+
+
+def test_size_follows_from_the_activations():
+    inputs = keras.Input((512, 512, 1))
+    values = keras.layers.Conv2D(16, 1, name="first")(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2D(4, 1, name="second")(values))
+    batched = BatchedObjectives(model, [channel("second", 0)], "leaky")
+    assert batched.values_per_image == 512 * 512 * 20
+    # 12 bytes a value: 62.9 MB an image, 17 of which fit into a gigabyte.
+    assert batch_size(batched, 2, AscentSettings((512, 512, 1))) == 16
+
+
+@pytest.mark.parametrize("layer", ["conv2d_1", "conv2_2", "dense_1", "dense_2"])
+def test_bits_do_not_depend_on_the_batch(model, layer):
+    make = channel if layer.startswith("conv") else unit
+    objectives = [make(layer, 0), make(layer, 1)]
+    options = {"num_steps": 30, "seeds": 9, "sign": ("happy", "sad")}
+    whole = maximize(model, objectives, batch_size=64, **options)
+    assert len(np.unique(whole["image"].values.reshape(36, -1), axis=0)) > 18
+    for size in (1, 6, 16, None):
+        parts = maximize(model, objectives, batch_size=size, **options)
+        for name in ("image", "score_history", "loss_history"):
+            np.testing.assert_array_equal(parts[name], whole[name])
+
+
+def test_bits_of_a_single_map_are_those_in_a_crowd(model):
+    crowd = maximize(model, [unit("dense_1", i) for i in range(7)], num_steps=30)
+    for index in (0, 6):
+        alone = maximize(model, unit("dense_1", index), num_steps=30)
+        np.testing.assert_array_equal(
+            alone["image"].values[0], crowd["image"].values[index]
+        )

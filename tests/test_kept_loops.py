@@ -1,0 +1,104 @@
+"""Compiled loops are kept for the next call, and never for another network."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from happymaps import ascent, kept_loops
+from happymaps.backend import keras
+from happymaps.maximization import maximize
+from happymaps.models import build_cnn
+from happymaps.objectives import channel, unit
+from happymaps.regularizers import Penalty, TotalVariation
+
+
+@pytest.fixture
+def model():
+    return build_cnn((12, 13, 1), 2, filters=(4,), dense_units=(3,))
+
+
+def images(model, objective, **options):
+    return maximize(model, objective, num_steps=3, **options)["image"].values
+
+
+def kept(model) -> int:
+    return len(kept_loops._KEPT.get(model, ()))
+
+
+def test_one_loop_serves_all_channels_of_a_layer(model):
+    for index in range(3):
+        images(model, channel("conv2d_1", index))
+    assert kept(model) == 1
+    images(model, unit("dense_1", 0))
+    assert kept(model) == 2
+
+
+def test_a_kept_loop_gives_what_a_new_one_gives(model):
+    images(model, channel("conv2d_1", 0))
+    again = images(model, channel("conv2d_1", 1), regularizers=[TotalVariation(5.0)])
+    kept_loops._KEPT.clear()
+    fresh = images(model, channel("conv2d_1", 1), regularizers=[TotalVariation(5.0)])
+    np.testing.assert_array_equal(again, fresh)
+
+
+def test_weights_of_regularizers_share_a_loop(model):
+    rough = images(model, channel("conv2d_1", 0), regularizers=[TotalVariation(0.0)])
+    smooth = images(model, channel("conv2d_1", 0), regularizers=[TotalVariation(1e4)])
+    assert kept(model) == 1
+    assert np.diff(smooth, axis=1).std() < 0.8 * np.diff(rough, axis=1).std()
+
+
+def test_other_weights_of_the_network_take_a_new_loop(model):
+    images(model, channel("conv2d_1", 0))
+    other = build_cnn((12, 13, 1), 2, filters=(4,), dense_units=(3,), seed=9)
+    model.set_weights(other.get_weights())
+    np.testing.assert_array_equal(
+        images(model, channel("conv2d_1", 0)), images(other, channel("conv2d_1", 0))
+    )
+
+
+def test_options_that_change_the_loop_take_a_new_one(model):
+    objective = channel("conv2d_1", 0)
+    fast = images(model, objective, learning_rate=0.1)
+    slow = images(model, objective, learning_rate=0.01)
+    wide = images(model, objective, input_range=(0, 255))
+    assert kept(model) == 3
+    assert np.abs(fast - slow).max() > 0.1
+    assert wide.max() > 100
+
+
+def test_functions_of_the_user_are_never_kept(model):
+    factor = 1.0
+    regularizer = Penalty(lambda values: factor * values[:, 0, 0, 0], weight=1e4)
+    up = images(model, channel("conv2d_1", 0), regularizers=[regularizer])
+    factor = -1.0
+    down = images(model, channel("conv2d_1", 0), regularizers=[regularizer])
+    assert kept(model) == 0
+    assert up[0, 0, 0, 0] < down[0, 0, 0, 0]
+
+
+def test_a_network_is_let_go_with_its_loops():
+    model = build_cnn((12, 13, 1), 2, filters=(4,), dense_units=(3,))
+    images(model, channel("conv2d_1", 0))
+    gone = weakref.ref(model)
+    del model
+    keras.utils.clear_session()
+    gc.collect()
+    assert gone() is None
+
+
+def test_only_so_many_loops_are_kept(model):
+    for steps in range(1, kept_loops._MOST + 3):
+        maximize(model, channel("conv2d_1", 0), num_steps=steps)
+    assert kept(model) == kept_loops._MOST
+
+
+def test_the_loop_can_be_compiled_as_a_whole(model, monkeypatch):
+    plain = images(model, unit("dense_2", 0))
+    monkeypatch.setattr(ascent, "has_gpu", lambda: True)
+    kept_loops._KEPT.clear()
+    compiled = images(model, unit("dense_2", 0))
+    kept_loops._KEPT.clear()
+    np.testing.assert_allclose(compiled, plain, atol=1e-4)
