@@ -13,6 +13,7 @@ _HOMES = {
     "Jitter": "transforms",
     "LpNorm": "regularizers",
     "NormalizedGradient": "optimizers",
+    "OriginalKerasVis": "benchmarks.original_keras_vis",
     "PATTERNS": "map_measures",
     "Pad": "transforms",
     "Penalty": "regularizers",
