@@ -73,8 +73,7 @@ def measure_growth(
     """
     points = _points(model, settings)
     for point in points:  # what is done once for each network is not what grows
-        once = dataclasses.replace(point, maps=min(point.maps, 16), steps=1)
-        once.run(settings.activation)
+        dataclasses.replace(point, maps=min(point.maps, 64)).run(settings.activation)
     rows = [
         {
             "quantity": point.quantity,
