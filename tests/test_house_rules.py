@@ -85,7 +85,7 @@ ALLOWED = {
     "checks": {"backend", "layers", "messages"},
     "models": {"backend", "datasets", "paths", "messages"},
     "scoring": ENGINE - {"ascent", "batches", "map_labels"}
-    | {"inspection", "network_pass", "objective_checks", "readouts"},
+    | {"diversity", "network_pass", "objective_checks", "readouts"},
     "batch_sizes": GRAMMAR | {"ascent_settings", "backend", "regularizers", "scoring"},
     "kept_loops": {"ascent", "ascent_settings", "backend", "regularizers", "scoring"},
     "ascent_settings": GRAMMAR | {"checks", "scoring"},

@@ -35,6 +35,7 @@ _HOMES = {
     "dense_layers": "inspection",
     "describe_images": "plots",
     "direction": "objectives",
+    "diversity": "objectives",
     "evaluate": "training",
     "fingerprint": "models",
     "generate_faces": "datasets",

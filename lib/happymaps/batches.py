@@ -79,9 +79,11 @@ def _optimize(
             multiple = batch_multiple(batched, regularizers, settings)
             size = batch_size(batched, multiple, settings)
             members = np.flatnonzero(np.isin(chosen, group))
+            size = max(size, len(members)) if batched.is_coupled else size
             for part in np.split(members, range(size, len(members), size)):
                 padded = _padded(part, multiple)
-                rows = batched.rows(np.searchsorted(group, chosen[padded]))
+                families = _families(padded, len(part), len(axes["seed"]))
+                rows = batched.rows(np.searchsorted(group, chosen[padded]), families)
                 maps = _take(batch, padded)._replace(rows=rows)
                 results = _run_batch(ascent, maps, part, bar, on_images)
                 for name, values in results.items():
@@ -94,6 +96,13 @@ def _optimize(
 def _padded(part: np.ndarray, multiple: int) -> np.ndarray:
     """Return positions repeated at the end to a whole multiple of maps."""
     return np.concatenate([part, np.repeat(part[-1:], -len(part) % multiple)])
+
+
+def _families(padded: np.ndarray, count: int, num_seeds: int) -> np.ndarray:
+    """Return the same number for maps that differ in their seed alone."""
+    families = padded // num_seeds  # the seed is the last axis of the grid
+    families[count:] = -1 - np.arange(len(padded) - count)  # fillers: on their own
+    return families
 
 
 def _take(batch: Batch, positions: np.ndarray) -> Batch:

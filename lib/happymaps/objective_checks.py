@@ -2,9 +2,25 @@
 
 import numpy as np
 
-from happymaps.objectives import Term
+from happymaps.backend import keras
+from happymaps.inspection import output_layer
+from happymaps.layers import layer_paths
+from happymaps.objectives import OUTPUT, Term
 
 _NEEDS_POSITIONS = {"channel": True, "neuron": True, "unit": False, "logit": False}
+
+
+def layer_of(model: keras.Model, layer: str | int) -> str | int:
+    """Return the layer, or the one of the output where it stands for that."""
+    if layer != OUTPUT:
+        return layer
+    if len(model.outputs) != 1:
+        raise ValueError(
+            "logit(index) needs a network of one output. Received: "
+            f"{len(model.outputs)} outputs. Use unit(layer, index) of one of: "
+            f"{', '.join(layer_paths(model))}."
+        )
+    return output_layer(model)
 
 
 def check_layer_shape(layer: str | int, shape: tuple) -> None:

@@ -9,6 +9,7 @@ reads one place of one layer and gives, for the sign s = +1 (happy) or -1 (sad):
     unit                   s z of one unit of a dense layer
     logit                  s z of one class, before the softmax whatever `activation`
     layer                  s times the mean over the whole layer of z^2
+    diversity              minus the mean likeness to the other maps of the objective
 
 where a is the function chosen by `activation` in `maximize`. Positions are those of an
 image's convolutions, the steps of a signal, or the tokens of an attention layer. A
@@ -23,7 +24,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-KINDS = ("channel", "unit", "neuron", "direction", "cosine", "logit", "layer")
+KINDS = (
+    "channel", "unit", "neuron", "direction", "cosine", "logit", "layer", "diversity"
+)  # fmt: skip
 OUTPUT = "(output)"  # stands for the layer that makes a network's only output
 
 
@@ -169,6 +172,22 @@ def direction(
 def layer(layer: str | int) -> Objective:
     """Return the objective of a whole layer, its mean square (deep dream)."""
     return _single(Term("layer", layer))
+
+
+def diversity(layer: str | int) -> Objective:
+    """Return the objective of maps that are unlike each other, as a term of a sum.
+
+    `channel("conv", 3) + 0.5 * diversity("conv")` with several seeds shows several
+    faces of a neuron. For each map it is minus the mean cosine between the Gram
+    matrices of the layer's values for it and for the other maps of the same objective
+    that differ in their seed alone; happy and sad alike. These maps depend on each
+    other, by intention, and run in one batch whatever `batch_size`. A single map, and
+    an image in `score_images`, has the value 0.
+
+    Source: Olah et al. 2017, doi:10.23915/distill.00007, and Lucid.
+    """
+    term = Term("diversity", layer)
+    return Objective(((1.0, term),), f"diversity in {layer}")
 
 
 def interpolate(a: Objective, b: Objective, share: float) -> Objective:

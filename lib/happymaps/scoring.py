@@ -11,16 +11,17 @@ import xarray as xr
 from happymaps import layers as _layers
 from happymaps.backend import keras, tf
 from happymaps.checks import check_choice, check_images
-from happymaps.inspection import output_layer
+from happymaps.diversity import dissimilarity
 from happymaps.network_pass import NetworkPass, last_layers
-from happymaps.objective_checks import check_layer_shape, check_term
-from happymaps.objectives import OUTPUT, Objective, channel, check_objectives, unit
+from happymaps.objective_checks import check_layer_shape, check_term, layer_of
+from happymaps.objectives import Objective, channel, check_objectives, unit
 from happymaps.readouts import WholeLayer, reader_of_input
 
 ACTIVATIONS = ("leaky", "pre", "post")
 SIGNS = {"happy": 1.0, "sad": -1.0}
 LEAKY_SLOPE = 0.01
-_GROUPS = ("neuron", "cosine", "layer")  # all other kinds are means
+_GROUPS = ("neuron", "cosine", "layer", "diversity")  # all other kinds are means
+_WHOLE = ("cosine", "layer", "diversity")  # read all channels of a layer
 _LEAST_SQUARE = 1e-12
 _IMAGES_AT_ONCE = 64
 
@@ -31,7 +32,7 @@ class _Slot:
 
     Attributes:
         output: Which output of the cut network is read.
-        group: `"mean"`, `"neuron"`, `"cosine"` or `"layer"`.
+        group: `"mean"` or one of `_GROUPS`.
         slope: Slope below zero of the function that is averaged.
         weights: Factor per objective, 0 where it has no such term; shape (objectives,).
         vectors: What is looked for in channel space, shape (objectives, channels).
@@ -47,8 +48,10 @@ class _Slot:
     positions: np.ndarray
     reader: object = WholeLayer()
 
-    def rows(self, indices: np.ndarray) -> tuple:
+    def rows(self, indices: np.ndarray, families: np.ndarray) -> tuple:
         """Return the tensors that `values` wants for one objective per image."""
+        if self.group == "diversity":
+            return tf.constant(self.weights[indices]), tf.constant(families, tf.int32)
         return (
             tf.constant(self.weights[indices]),
             tf.constant(self.positions[indices]),
@@ -59,6 +62,8 @@ class _Slot:
         """Return the weighted terms of the images, shape (images,)."""
         weights, positions, *looked_for = rows
         values = tf.cast(activations, tf.float32)
+        if self.group == "diversity":
+            return weights * dissimilarity(values, positions)
         if self.group == "layer":
             axes = list(range(1, len(values.shape)))
             return weights * signs * tf.reduce_mean(values**2, axis=axes)
@@ -106,7 +111,7 @@ class BatchedObjectives:
         self._activation = activation
         network = _layers.cut(
             model,
-            [_layer_of(model, layer) for layer, _ in self._places],
+            [layer_of(model, layer) for layer, _ in self._places],
             pre_activation=[pre or activation != "post" for _, pre in self._places],
         )
         self._shapes = [tuple(t.shape)[1:] for t in network.outputs]
@@ -129,7 +134,7 @@ class BatchedObjectives:
         readers = {}
         for output, layer in enumerate(last_layers(network)):
             slots = [slot for slot in self._slots if slot.output == output]
-            if any(slot.group in ("layer", "cosine") for slot in slots):
+            if any(slot.group in _WHOLE for slot in slots):
                 continue
             vectors = np.concatenate([slot.vectors for slot in slots])
             reader = reader_of_input(layer, len(self._shapes[output]), vectors)
@@ -179,9 +184,20 @@ class BatchedObjectives:
         slots = [(s.output, s.group, s.slope, type(s.reader)) for s in self._slots]
         return (self._places, self._activation, *slots)
 
-    def rows(self, indices: np.ndarray) -> list[tuple]:
-        """Return the tensors that `score` wants for one objective per image."""
-        return [slot.rows(indices) for slot in self._slots]
+    @property
+    def is_coupled(self) -> bool:
+        """Whether the maps of an objective are compared, and belong in one batch."""
+        return any(slot.group == "diversity" for slot in self._slots)
+
+    def rows(self, indices: np.ndarray, families: Sequence | None = None) -> list:
+        """Return the tensors that `score` wants for one objective per image.
+
+        Args:
+            indices: Of the objectives.
+            families: Equal numbers for images to compare; None to compare none.
+        """
+        families = np.arange(len(indices)) if families is None else families
+        return [slot.rows(indices, families) for slot in self._slots]
 
     def score(self, images, rows: list[tuple], signs):
         """Return the score of each image under its own objective, shape (images,)."""
@@ -199,11 +215,11 @@ class BatchedObjectives:
             sign: +1 or -1.
         """
         outputs = self._run(tf.constant(images, tf.float32))
-        signs = tf.fill([len(images)], sign)
+        signs, alone = tf.fill([len(images)], sign), np.arange(len(images))
         scores = np.zeros((len(self._slots[0].weights), len(images)), np.float32)
         for objective, slot in itertools.product(range(len(scores)), self._slots):
             if slot.weights[objective]:
-                rows = slot.rows(np.full(len(images), objective))
+                rows = slot.rows(np.full(len(images), objective), alone)
                 scores[objective] += slot.values(outputs[slot.output], rows, signs)
         return scores
 
@@ -214,19 +230,6 @@ def group_by_layers(objectives: Sequence[Objective]) -> list[list[int]]:
     for position, objective in enumerate(objectives):
         groups[objective.places].append(position)
     return list(groups.values())
-
-
-def _layer_of(model: keras.Model, layer: str | int) -> str | int:
-    """Return the layer, or the one of the output where it stands for that."""
-    if layer != OUTPUT:
-        return layer
-    if len(model.outputs) != 1:
-        raise ValueError(
-            "logit(index) needs a network of one output. Received: "
-            f"{len(model.outputs)} outputs. Use unit(layer, index) of one of: "
-            f"{', '.join(_layers.layer_paths(model))}."
-        )
-    return output_layer(model)
 
 
 def score_images(
