@@ -108,7 +108,9 @@ class _History:
         """Note what the optimizer shows."""
         self.named.append(dict(named_losses))
         self.overall.append(float(overall_loss))
-        self.last = wrt_value
+        # A copy: what a session returns of what it was fed can be the same memory, in
+        # which the optimizer takes its next step.
+        self.last = np.array(wrt_value)
 
     def on_end(self):
         """Do nothing; keras-vis calls it."""
