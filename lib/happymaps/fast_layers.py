@@ -2,9 +2,9 @@
 
 Three things are slow where a network runs backward to a small input on a CPU: the input
 gradient of a convolution with few input channels, which the library's convolution
-computes at a twentieth of its usual rate; a ReLU over values of which the pooling after
-it drops three quarters; and the whole last layer, where one channel of it is looked at
-(see `happymaps.readouts`). And dense layers of few rows round as other code does, so
+computes at a twentieth of its usual rate; max pooling and the ReLU before it (see
+`happymaps.fast_pooling`); and the whole last layer, where one channel of it is looked
+at (see `happymaps.readouts`). And dense layers of few rows round as other code does, so
 that an image's numbers would depend on how many stand beside it.
 """
 
@@ -66,21 +66,6 @@ def linear_convolution(layer: keras.layers.Conv2D) -> Callable:
 def add_bias(layer, values):
     """Return values plus the bias of a layer, if it has one."""
     return tf.nn.bias_add(values, layer.bias) if layer.use_bias else values
-
-
-def pooled_relu(
-    layer: keras.layers.Conv2D, pool: keras.layers.MaxPooling2D
-) -> Callable:
-    """Return what a convolution's bias and ReLU make of its values after max pooling.
-
-    The largest of the rectified values is the rectified largest, and the slope goes the
-    same way back, so three quarters of the rectifying can be left out.
-    """
-
-    def run(values):
-        return tf.nn.relu(add_bias(layer, pool(values)))
-
-    return run
 
 
 def dense(layer: keras.layers.Dense) -> Callable:

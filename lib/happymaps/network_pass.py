@@ -5,7 +5,7 @@ import functools
 import math
 from collections.abc import Callable, Collection
 
-from happymaps import fast_layers
+from happymaps import fast_layers, fast_pooling
 from happymaps.backend import keras
 
 # Layers whose numbers for an image were seen to be the same bits beside any other
@@ -114,7 +114,7 @@ def _calls(graph: keras.Model, stop_before: Collection[int]):
             nested = isinstance(node.operation, keras.Model)
             yield id(node), _nested(node.operation, (0,)) if nested else _unchanged
         elif id(node) in pooled:
-            yield id(node), fast_layers.pooled_relu(pooled[id(node)], node.operation)
+            yield id(node), fast_pooling.pooled_relu(pooled[id(node)], node.operation)
         elif alone and _is_pooled_relu(node.operation, follower.operation):
             pooled[id(follower)] = node.operation
             yield id(node), fast_layers.linear_convolution(node.operation)
@@ -126,9 +126,7 @@ def _is_pooled_relu(layer, follower) -> bool:
     return (
         fast_layers.is_plain_convolution(layer)
         and layer.activation is keras.activations.relu
-        and type(follower) is keras.layers.MaxPooling2D
-        and follower.data_format == "channels_last"
-        and follower.compute_dtype == "float32"
+        and fast_pooling.is_plain_pooling(follower)
     )
 
 
@@ -139,6 +137,8 @@ def _call(operation) -> Callable:
         return fast_layers.convolution(operation)
     if fast_layers.is_plain_dense(operation):
         return fast_layers.dense(operation)
+    if fast_pooling.is_plain_pooling(operation):
+        return fast_pooling.max_pooling(operation)
     if getattr(operation, "_call_has_training_arg", False):
         return functools.partial(operation, training=False)
     return operation
