@@ -33,12 +33,8 @@ def is_plain_dense(layer) -> bool:
 
 def convolution(layer: keras.layers.Conv2D) -> Callable:
     """Return a function of images that does what a convolution layer does."""
-    linear = linear_convolution(layer)
-
-    def run(images):
-        return layer.activation(add_bias(layer, linear(images)))
-
-    return run
+    linear, add = linear_convolution(layer), _bias(layer)
+    return lambda images: layer.activation(add(linear(images)))
 
 
 def linear_convolution(layer: keras.layers.Conv2D) -> Callable:
@@ -63,14 +59,17 @@ def linear_convolution(layer: keras.layers.Conv2D) -> Callable:
     return run_with_own_gradient
 
 
-def add_bias(layer, values):
-    """Return values plus the bias of a layer, if it has one."""
-    return tf.nn.bias_add(values, layer.bias) if layer.use_bias else values
+def _bias(layer) -> Callable:
+    """Return a function that adds the bias of a layer, if it has one."""
+    if not layer.use_bias:
+        return lambda values: values
+    bias = tf.convert_to_tensor(layer.bias)
+    return lambda values: tf.nn.bias_add(values, bias)
 
 
 def dense(layer: keras.layers.Dense) -> Callable:
     """Return a function that does what a dense layer does, alike for any row count."""
-    kernel = tf.convert_to_tensor(layer.kernel)
+    kernel, add = tf.convert_to_tensor(layer.kernel), _bias(layer)
 
     @tf.custom_gradient
     def multiply(rows):
@@ -82,7 +81,7 @@ def dense(layer: keras.layers.Dense) -> Callable:
     def run(values):
         rows = tf.reshape(values, (-1, kernel.shape[0]))
         shape = (-1, *values.shape[1:-1], kernel.shape[1])
-        return layer.activation(add_bias(layer, tf.reshape(multiply(rows), shape)))
+        return layer.activation(add(tf.reshape(multiply(rows), shape)))
 
     return run
 
