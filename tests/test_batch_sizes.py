@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from happymaps import batch_sizes
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import keras
-from happymaps.batch_sizes import batch_multiple, batch_size
+from happymaps.batch_sizes import batch_multiple, plan_batches
 from happymaps.maximization import maximize
 from happymaps.models import build_cnn
 from happymaps.objectives import channel, unit
@@ -31,8 +32,8 @@ def batched(model):
 @pytest.mark.parametrize(
     ("charged", "options", "expected"),
     [
-        ((LpNorm(), TotalVariation()), {}, 2),
-        ((), {"optimizer": Adam()}, 2),
+        ((LpNorm(), TotalVariation()), {}, 1),
+        ((), {"optimizer": Adam()}, 1),
         ((LpNorm(p=3),), {}, 16),
         ((TotalVariation(beta=1.5),), {}, 16),
         ((Penalty(lambda images: images[:, 0, 0, 0]),), {}, 16),
@@ -40,29 +41,58 @@ def batched(model):
         ((), {"transforms": (Jitter(1),)}, 16),
     ],
 )
-def test_multiple_is_two_where_all_parts_are_known(batched, charged, options, expected):
+def test_multiple_is_one_where_all_parts_are_known(batched, charged, options, expected):
     assert (
         batch_multiple(batched, charged, AscentSettings(SHAPE, **options)) == expected
     )
 
 
 @pytest.mark.parametrize(
-    ("asked", "multiple", "expected"),
-    [(1, 2, 2), (5, 2, 6), (32, 16, 32), (33, 16, 48), (None, 2, 64)],
+    ("count", "asked", "threads", "sizes"),
+    [
+        (1, None, 2, [1]),
+        (5, None, 1, [5]),
+        (5, None, 2, [3, 2]),
+        (33, None, 2, [17, 16]),
+        (64, None, 4, [16, 16, 16, 16]),
+        (100, None, 2, [25, 25, 25, 25]),
+        (100, 64, 1, [50, 50]),
+        (10, 3, 1, [3, 3, 3, 1]),
+    ],
 )
-def test_size_is_rounded_up_to_a_multiple(batched, asked, multiple, expected):
+def test_slices_are_equal_and_keep_all_threads_busy(
+    batched, monkeypatch, count, asked, threads, sizes
+):
+    monkeypatch.setattr(batch_sizes, "num_threads", lambda: threads)
     settings = AscentSettings(SHAPE, batch_size=asked)
-    assert batch_size(batched, multiple, settings) == expected
+    plan = plan_batches(count, batched, (), settings)
+    parts = [len(range(count)[chosen]) for chosen in plan.slices]
+    assert (parts, plan.size, plan.threads) == (sizes, sizes[0], threads)
 
 
-def test_size_follows_from_the_activations():
+def test_slices_are_whole_multiples(batched, monkeypatch):
+    monkeypatch.setattr(batch_sizes, "num_threads", lambda: 2)
+    settings = AscentSettings(SHAPE, parameterization=Fourier())
+    assert plan_batches(40, batched, (), settings).slices == [
+        slice(0, 32), slice(32, 64)
+    ]  # fmt: skip
+
+
+def test_callbacks_run_in_one_thread(batched, monkeypatch):
+    monkeypatch.setattr(batch_sizes, "num_threads", lambda: 2)
+    settings = AscentSettings(SHAPE, callback=print)
+    assert plan_batches(40, batched, (), settings).threads == 1
+
+
+def test_size_follows_from_the_activations(monkeypatch):
+    monkeypatch.setattr(batch_sizes, "num_threads", lambda: 1)
     inputs = keras.Input((512, 512, 1))
     values = keras.layers.Conv2D(16, 1, name="first")(inputs)
     model = keras.Model(inputs, keras.layers.Conv2D(4, 1, name="second")(values))
     batched = BatchedObjectives(model, [channel("second", 0)], "leaky")
     assert batched.values_per_image == 512 * 512 * 20
     # 12 bytes a value: 62.9 MB an image, 17 of which fit into a gigabyte.
-    assert batch_size(batched, 2, AscentSettings((512, 512, 1))) == 16
+    assert plan_batches(34, batched, (), AscentSettings((512, 512, 1))).size == 17
 
 
 @pytest.mark.parametrize("layer", ["conv2d_1", "conv2_2", "dense_1", "dense_2"])

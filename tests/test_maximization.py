@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from happymaps import batch_sizes
 from happymaps.maximization import maximize, sweep
 from happymaps.objectives import channel, direction, layer, neuron, unit
 from happymaps.regularizers import LpNorm, TotalVariation
@@ -543,7 +544,8 @@ def bars(monkeypatch):
     return made
 
 
-def test_progress_counts_each_step_of_each_map_once(sobel_network, bars):
+def test_progress_counts_each_step_of_each_map_once(sobel_network, bars, monkeypatch):
+    monkeypatch.setattr(batch_sizes, "num_threads", lambda: 1)
     maximize(
         sobel_network,
         [channel("edges", 0), unit("head", 0), channel("edges", 1)],

@@ -5,14 +5,17 @@ optimizer, random numbers and stop. Shapes do not change from step to step, so t
 loop can be compiled as a whole.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from happymaps import single_thread
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import has_gpu, tf
 from happymaps.scoring import BatchedObjectives
+from happymaps.side_by_side import check_stopped
 from happymaps.transforms import apply_transforms
 
 PATIENCE = 20  # steps without enough improvement that make a plateau
@@ -68,6 +71,7 @@ class Ascent:
         self._regularizers = regularizers
         self._settings = settings
         self._compiled = {}
+        self._lock = threading.Lock()
 
     def run(
         self,
@@ -130,19 +134,22 @@ class Ascent:
                 history.append(np.repeat(history[-1][-1:], total - first, axis=0))
                 count, first = count + total - first, total
             on_steps(count)
+            check_stopped()
         return state, np.concatenate(history).transpose(1, 2, 0)
 
     def _call(self, function: Callable, *arguments):
         # Concrete functions, because TensorFlow takes the loops of one session after
         # another for one function that is traced again and again, and warns. Compiled
         # whole by XLA on a GPU; on a processor its convolutions are eight times slower.
-        if function not in self._compiled:
-            compiled = tf.function(
-                function, autograph=False, jit_compile=has_gpu() or None
-            )
-            self._compiled[function] = compiled.get_concrete_function(
-                *tf.nest.map_structure(_any_batch, arguments)
-            )
+        with self._lock:
+            if function not in self._compiled:
+                compiled = tf.function(
+                    function, autograph=False, jit_compile=has_gpu() or None
+                ).get_concrete_function(*tf.nest.map_structure(_any_batch, arguments))
+                alone = single_thread.can_run(compiled)
+                self._compiled[function] = (
+                    single_thread.SingleThread(compiled) if alone else compiled
+                )
         return self._compiled[function](*arguments)
 
     def _first_state(self, parameters, images, score) -> _State:

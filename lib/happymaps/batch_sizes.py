@@ -6,19 +6,35 @@ stand beside it. In whole multiples of a small number it does not.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from happymaps import optimizers, parameterizations, regularizers
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import has_gpu
 from happymaps.scoring import BatchedObjectives
+from happymaps.single_thread import num_threads
 
 _VECTOR = 16  # numbers that the processor takes at once, at most
 _SMALL_ORDER = 12  # of a norm whose powers are products
 _BYTES = 4
 _COPIES = 3  # of the activations: on the way there, on the way back, and at work
 _MEMORY = {"cpu": 2**30, "gpu": 2**33}
-_MOST = {"cpu": 64, "gpu": 1024}  # no faster beyond
+_MOST = {"cpu": 32, "gpu": 1024}  # no faster beyond
 _ALIKE = (optimizers.RmsProp, optimizers.Adam, optimizers.NormalizedGradient)
+
+
+class Plan(NamedTuple):
+    """Which maps run together.
+
+    Attributes:
+        slices: Of the maps.
+        size: How many run together, fillers included.
+        threads: How many of the slices run at a time.
+    """
+
+    slices: list[slice]
+    size: int
+    threads: int
 
 
 def batch_multiple(
@@ -34,20 +50,43 @@ def batch_multiple(
     return batched.batch_multiple if alike else _VECTOR
 
 
-def batch_size(
-    batched: BatchedObjectives, multiple: int, settings: AscentSettings
-) -> int:
-    """Return how many maps to run at once, a multiple of `multiple`.
+def plan_batches(
+    count: int,
+    batched: BatchedObjectives,
+    charged: Sequence,
+    settings: AscentSettings,
+) -> Plan:
+    """Return how to run so many maps.
 
-    As many as asked for; or what a gigabyte of activations bears, up to 64 (on a GPU,
-    eight gigabytes, up to 1,024).
+    As many at once as asked for; or what a gigabyte of activations bears, up to 32 for
+    each thread (on a GPU, eight gigabytes, up to 1,024).
     """
-    size = settings.batch_size
-    if size is None:
+    multiple = batch_multiple(batched, charged, settings)
+    # A callback is called from one thread, and what is coupled cannot be cut.
+    single = has_gpu() or settings.callback is not None or batched.is_coupled
+    threads = 1 if single else num_threads()
+    if batched.is_coupled:
+        most = count
+    elif settings.batch_size is not None:
+        most = settings.batch_size
+    else:
         place = "gpu" if has_gpu() else "cpu"
-        each = _BYTES * _COPIES * batched.values_per_image
-        size = min(_MOST[place], _MEMORY[place] // each // multiple * multiple)
-    return max(1, -(-size // multiple)) * multiple
+        each = _BYTES * _COPIES * batched.values_per_image * threads
+        most = min(_MOST[place], _MEMORY[place] // each)
+    return _split(count, _up(most, multiple), multiple, threads)
+
+
+def _split(count: int, most: int, multiple: int, threads: int) -> Plan:
+    """Return slices as equal as may be, as many as keep all threads busy."""
+    parts = -(-count // most)
+    parts = min(_up(parts, threads), -(-count // multiple))
+    size = _up(-(-count // parts), multiple)
+    slices = [slice(first, first + size) for first in range(0, count, size)]
+    return Plan(slices, size, threads)
+
+
+def _up(number: int, multiple: int) -> int:
+    return max(1, -(-number // multiple)) * multiple
 
 
 def _is_made_of_products(regularizer) -> bool:

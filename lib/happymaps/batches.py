@@ -1,5 +1,6 @@
 """A grid of maps, cut into batches: maps that read the same layers run together."""
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,12 +9,13 @@ import xarray as xr
 from happymaps.ascent import Batch
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import keras, tf
-from happymaps.batch_sizes import batch_multiple, batch_size
+from happymaps.batch_sizes import plan_batches
 from happymaps.kept_loops import loop_for
 from happymaps.map_labels import label_maps, label_points
 from happymaps.models import fingerprint
 from happymaps.progress import progress_bar
 from happymaps.scoring import SIGNS, BatchedObjectives, group_by_layers
+from happymaps.side_by_side import run_beside
 from happymaps.starts import Starts
 
 
@@ -70,22 +72,30 @@ def _optimize(
     objectives = axes["objective"]
     weights = fingerprint(model)
     total = len(chosen) * (settings.num_steps + 1)
+    lock = threading.Lock()
     with progress_bar(total, f"{len(chosen)} maps", "step") as bar:
+
+        def advance(steps: int) -> None:
+            with lock:
+                bar.update(steps)
+
         for group in group_by_layers(objectives):
             batched = BatchedObjectives(
                 model, [objectives[i] for i in group], settings.activation
             )
             ascent = loop_for(model, weights, batched, regularizers, settings)
-            multiple = batch_multiple(batched, regularizers, settings)
-            size = batch_size(batched, multiple, settings)
-            members = np.flatnonzero(np.isin(chosen, group))
-            size = max(size, len(members)) if batched.is_coupled else size
-            for part in np.split(members, range(size, len(members), size)):
-                padded = _padded(part, multiple)
+
+            def run(part, size, batched=batched, ascent=ascent, group=group):
+                padded = _padded(part, size)
                 families = _families(padded, len(part), len(axes["seed"]))
                 rows = batched.rows(np.searchsorted(group, chosen[padded]), families)
                 maps = _take(batch, padded)._replace(rows=rows)
-                results = _run_batch(ascent, maps, part, bar, on_images)
+                return _run_batch(ascent, maps, part, advance, on_images)
+
+            members = np.flatnonzero(np.isin(chosen, group))
+            plan = plan_batches(len(members), batched, regularizers, settings)
+            parts = [members[chosen_slice] for chosen_slice in plan.slices]
+            for part, results in run_beside(run, parts, plan.size, plan.threads):
                 for name, values in results.items():
                     shape = (len(chosen), *values.shape[1:])
                     found.setdefault(name, np.empty(shape, values.dtype))
@@ -93,9 +103,9 @@ def _optimize(
     return found
 
 
-def _padded(part: np.ndarray, multiple: int) -> np.ndarray:
-    """Return positions repeated at the end to a whole multiple of maps."""
-    return np.concatenate([part, np.repeat(part[-1:], -len(part) % multiple)])
+def _padded(part: np.ndarray, size: int) -> np.ndarray:
+    """Return positions with the last one repeated to make `size` of them."""
+    return np.concatenate([part, np.repeat(part[-1:], size - len(part))])
 
 
 def _families(padded: np.ndarray, count: int, num_seeds: int) -> np.ndarray:
@@ -113,12 +123,12 @@ def _take(batch: Batch, positions: np.ndarray) -> Batch:
     )
 
 
-def _run_batch(ascent, batch: Batch, part: np.ndarray, bar, on_images) -> dict:
+def _run_batch(ascent, batch: Batch, part: np.ndarray, advance, on_images) -> dict:
     count = len(part)
     show = on_images and (
         lambda step, images, scores: on_images(
             part, step, images[:count], scores[:count]
         )
     )
-    results = ascent.run(batch, lambda steps: bar.update(steps * count), show)
+    results = ascent.run(batch, lambda steps: advance(steps * count), show)
     return {name: values[:count] for name, values in results.items()}

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Collection
 
 from happymaps import fast_layers, fast_pooling
-from happymaps.backend import keras
+from happymaps.backend import keras, tf
 
-# Layers whose numbers for an image were seen to be the same bits beside any other
-# images, as long as there is one other; functions with exponentials are not among them,
-# because their vectorized forms round unlike the scalar ones that do the remainder.
-_ALIKE_IN_PAIRS = {
+# Layers whose numbers for an image were seen to be the same bits alone and beside any
+# other images, those with strides as long as there is one other; functions with
+# exponentials are not among them, because their vectorized forms round unlike the
+# scalar ones that do the remainder.
+_ALIKE = {
     keras.layers.Add, keras.layers.AveragePooling2D, keras.layers.BatchNormalization,
     keras.layers.Concatenate, keras.layers.Conv2D, keras.layers.Cropping2D,
     keras.layers.Dense, keras.layers.DepthwiseConv2D, keras.layers.Dropout,
@@ -43,21 +44,23 @@ class NetworkPass:
     def __init__(self, network: keras.Model, stop_before: Collection[int] = ()) -> None:
         self._graph = _functional(network)
         self._calls = dict(_calls(self._graph, stop_before))
+        # The weights as values: a function that reads variables is tied to its session.
+        self._weights = [(v, tf.convert_to_tensor(v)) for v in self._graph.variables]
         self.values_per_image = _values_per_image(self._graph)
         self.batch_multiple = max(
-            (_multiple(layer) for layer in _flat_layers(self._graph)), default=_PAIR
+            (_multiple(layer) for layer in _flat_layers(self._graph)), default=1
         )
 
     def __call__(self, images) -> list:
         """Return the outputs for images, as a list."""
         values = {id(self._graph.inputs[0]): images}
-        for node in _nodes(self._graph):
-            arguments, options = node.arguments.fill_in(values)
-            outputs = self._calls[id(node)](*arguments, **options)
-            for symbol, value in zip(
-                node.outputs, keras.tree.flatten(outputs), strict=True
-            ):
-                values[id(symbol)] = value
+        with keras.StatelessScope(state_mapping=self._weights):
+            for node in _nodes(self._graph):
+                arguments, options = node.arguments.fill_in(values)
+                outputs = keras.tree.flatten(
+                    self._calls[id(node)](*arguments, **options)
+                )
+                values |= zip(map(id, node.outputs), outputs, strict=True)
         return [values[id(symbol)] for symbol in self._graph.outputs]
 
 
@@ -183,5 +186,7 @@ def _multiple(layer) -> int:
     activation = getattr(layer, "activation", keras.activations.linear)
     name = getattr(activation, "__name__", None)
     float32 = getattr(layer, "compute_dtype", None) == "float32"
-    alike = type(layer) in _ALIKE_IN_PAIRS and name in _PIECEWISE_LINEAR and float32
-    return _PAIR if alike else _VECTOR
+    alike = type(layer) in _ALIKE and name in _PIECEWISE_LINEAR and float32
+    if not alike:
+        return _VECTOR
+    return _PAIR if max(getattr(layer, "strides", (1,))) > 1 and layer.weights else 1
