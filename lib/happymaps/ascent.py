@@ -157,7 +157,7 @@ class Ascent:
         none = tf.zeros_like(score, tf.int32)
         plateau = ()
         if self._settings.tolerance is not None:
-            plateau = (infinite, none, tf.stack([score, score]))
+            plateau = (infinite, none, score, score)
         optimizer = self._settings.optimizer.start(parameters)
         return _State(parameters, optimizer, images, infinite, score, none, plateau)
 
@@ -218,7 +218,7 @@ class Ascent:
         if settings.tolerance is not None:
             stopped = self._has_stopped(state)
             better &= ~stopped
-            values = tf.where(stopped, state.plateau[2], values)
+            values = tf.where(stopped, tf.stack(state.plateau[2:]), values)
         state = state._replace(
             optimizer=optimizer,
             best=tf.raw_ops.Select(condition=better, x=images, y=state.best),
@@ -234,11 +234,11 @@ class Ascent:
 
     def _wait(self, state: _State, values) -> tuple:
         """Return how long each map has waited for an improvement, after this step."""
-        reference, waited, _ = state.plateau
+        reference, waited, *_ = state.plateau
         size = tf.where(tf.math.is_finite(reference), tf.abs(reference), 0.0)
         improved = state.best_loss < reference - self._settings.tolerance * size
         reference = tf.where(improved, state.best_loss, reference)
-        return reference, tf.where(improved, 0, waited + 1), values
+        return reference, tf.where(improved, 0, waited + 1), *tf.unstack(values)
 
     def _evaluate(self, parameters, batch: Batch, step):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
