@@ -18,19 +18,25 @@ _LARGE = 2**23  # numbers of a kernel of which memory should hold no copy
 _ROWS = 16  # matrix products of fewer rows take another path, with other rounding
 
 
+def is_in_single(layer) -> bool:
+    """Return whether a layer computes in single precision, its weights as they are."""
+    float32 = getattr(layer, "compute_dtype", None) == "float32"
+    return float32 and getattr(layer, "quantization_mode", None) is None
+
+
 def is_plain_convolution(layer) -> bool:
     """Return whether a layer is a 2-D convolution that `convolve` can take over."""
     return (
         type(layer) is keras.layers.Conv2D
         and layer.data_format == "channels_last"
         and layer.groups == 1
-        and layer.compute_dtype == "float32"
+        and is_in_single(layer)
     )
 
 
 def is_plain_dense(layer) -> bool:
     """Return whether a layer is one that `multiply` can take over."""
-    return type(layer) is keras.layers.Dense and layer.compute_dtype == "float32"
+    return type(layer) is keras.layers.Dense and is_in_single(layer)
 
 
 def convolution(layer: keras.layers.Conv2D) -> Callable:

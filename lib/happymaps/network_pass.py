@@ -3,7 +3,7 @@
 import collections
 import functools
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from happymaps import fast_layers, fast_pooling
 from happymaps.backend import keras, tf
@@ -32,7 +32,6 @@ class NetworkPass:
     Attributes:
         batch_multiple: In batches of whole multiples of it, the numbers of an image do
             not depend by a bit on the images beside it.
-
         values_per_image: How many numbers all layers together make of an image.
 
     Args:
@@ -46,7 +45,7 @@ class NetworkPass:
         self._calls = dict(_calls(self._graph, stop_before))
         # The weights as values: a function that reads variables is tied to its session.
         self._weights = [(v, tf.convert_to_tensor(v)) for v in self._graph.variables]
-        self.values_per_image = _values_per_image(self._graph)
+        self.values_per_image, _ = _measure(self._graph, self._graph.inputs)
         self.batch_multiple = max(
             (_multiple(layer) for layer in _flat_layers(self._graph)), default=1
         )
@@ -60,7 +59,8 @@ class NetworkPass:
                 outputs = keras.tree.flatten(
                     self._calls[id(node)](*arguments, **options)
                 )
-                values |= zip(map(id, node.outputs), outputs, strict=True)
+                for symbol, output in zip(node.outputs, outputs, strict=True):
+                    values[id(symbol)] = _sized(output, symbol)
         return [values[id(symbol)] for symbol in self._graph.outputs]
 
 
@@ -73,6 +73,23 @@ def last_layers(network: keras.Model) -> list:
 def _functional(network: keras.Model) -> keras.Model:
     # The Functional form of a Sequential network is not public.
     return network._functional if isinstance(network, keras.Sequential) else network
+
+
+def _is_graph(operation) -> bool:
+    """Return whether an operation is a network whose layers can be run one by one."""
+    return hasattr(_functional(operation), "_nodes_by_depth")
+
+
+def _is_trained(node) -> bool:
+    """Return whether the call is one as in training, whatever is asked of the rest."""
+    return bool(node.arguments.kwargs.get("training"))
+
+
+def _sized(values, symbol):
+    """Return values, their sizes told where Keras alone knows them."""
+    if not values.shape[1:].is_fully_defined():
+        values.set_shape(symbol.shape)
+    return values
 
 
 def _nodes(graph: keras.Model) -> list:
@@ -97,10 +114,10 @@ def _last_layer(graph: keras.Model, position: int):
     node = _maker(graph, position)
     if node is None or _uses(graph)[id(graph.outputs[position])] > 1:
         return None
-    if isinstance(node.operation, keras.Model):
+    if _is_graph(node.operation):
         inner = _functional(node.operation)
         single = len(inner.inputs) == len(inner.outputs) == 1  # as `_nested` wants it
-        return _last_layer(inner, 0) if single else None
+        return _last_layer(inner, 0) if single and not _is_trained(node) else None
     return node.operation if len(node.input_tensors) == 1 else None
 
 
@@ -120,9 +137,9 @@ def _calls(graph: keras.Model, stop_before: Collection[int]):
             yield id(node), fast_pooling.pooled_relu(pooled[id(node)], node.operation)
         elif alone and _is_pooled_relu(node.operation, follower.operation):
             pooled[id(follower)] = node.operation
-            yield id(node), fast_layers.linear_convolution(node.operation)
+            yield id(node), _in_single(fast_layers.linear_convolution(node.operation))
         else:
-            yield id(node), _call(node.operation)
+            yield id(node), _call(node)
 
 
 def _is_pooled_relu(layer, follower) -> bool:
@@ -133,24 +150,30 @@ def _is_pooled_relu(layer, follower) -> bool:
     )
 
 
-def _call(operation) -> Callable:
-    if isinstance(operation, keras.Model):
+def _call(node) -> Callable:
+    operation = node.operation
+    if _is_graph(operation) and not _is_trained(node):
         return _nested(operation)
     if fast_layers.is_plain_convolution(operation):
-        return fast_layers.convolution(operation)
+        return _in_single(fast_layers.convolution(operation))
     if fast_layers.is_plain_dense(operation):
-        return fast_layers.dense(operation)
+        return _in_single(fast_layers.dense(operation))
     if fast_pooling.is_plain_pooling(operation):
-        return fast_pooling.max_pooling(operation)
+        return _in_single(fast_pooling.max_pooling(operation))
     if getattr(operation, "_call_has_training_arg", False):
         return functools.partial(operation, training=False)
     return operation
 
 
+def _in_single(function: Callable) -> Callable:
+    """Return a function that takes the values of layers of half precision too."""
+    return lambda values, **_: function(tf.cast(values, tf.float32))
+
+
 def _nested(model: keras.Model, stop_before: Collection[int] = ()) -> Callable:
     graph = _functional(model)
-    if len(graph.inputs) != 1 or not hasattr(graph, "_nodes_by_depth"):
-        return model
+    if len(graph.inputs) != 1:
+        return functools.partial(model, training=False)
     run = NetworkPass(graph, stop_before)
     return lambda values, **_: run(keras.tree.flatten(values)[0])
 
@@ -161,32 +184,39 @@ def _unchanged(values):
 
 def _flat_layers(graph: keras.Model):
     for node in _nodes(graph):
-        if isinstance(node.operation, keras.Model):
-            inner = _functional(node.operation)
-            if not hasattr(inner, "_nodes_by_depth"):
-                yield node.operation
-            else:
-                yield from _flat_layers(inner)
+        if _is_graph(node.operation):
+            yield from _flat_layers(_functional(node.operation))
         else:
             yield node.operation
 
 
-def _values_per_image(graph: keras.Model) -> int:
-    total = 0
+def _measure(graph: keras.Model, inputs: Sequence) -> tuple[int, list]:
+    """Return how many numbers the layers make of an image, and symbolic outputs.
+
+    A network inside another may be of open sizes: those of its inputs tell the others.
+    """
+    values, total = dict(zip(map(id, graph.inputs), inputs, strict=True)), 0
     for node in _nodes(graph):
-        inner = _functional(node.operation)
-        if hasattr(inner, "_nodes_by_depth"):
-            total += _values_per_image(inner)
+        outputs = node.outputs
+        if _is_graph(node.operation):
+            inner = [values[id(symbol)] for symbol in node.input_tensors]
+            count, outputs = _measure(_functional(node.operation), inner)
+            total += count
         else:
-            total += sum(math.prod(symbol.shape[1:]) for symbol in node.outputs)
-    return total
+            if any(None in symbol.shape[1:] for symbol in outputs):
+                arguments, options = node.arguments.fill_in(values)
+                spec = node.operation.compute_output_spec(*arguments, **options)
+                outputs = keras.tree.flatten(spec)
+            total += sum(math.prod(n or 1 for n in o.shape[1:]) for o in outputs)
+        values |= zip(map(id, node.outputs), outputs, strict=True)
+    return total, [values[id(symbol)] for symbol in graph.outputs]
 
 
 def _multiple(layer) -> int:
     activation = getattr(layer, "activation", keras.activations.linear)
     name = getattr(activation, "__name__", None)
-    float32 = getattr(layer, "compute_dtype", None) == "float32"
-    alike = type(layer) in _ALIKE and name in _PIECEWISE_LINEAR and float32
+    plain = fast_layers.is_in_single(layer)
+    alike = type(layer) in _ALIKE and name in _PIECEWISE_LINEAR and plain
     if not alike:
         return _VECTOR
     return _PAIR if max(getattr(layer, "strides", (1,))) > 1 and layer.weights else 1
