@@ -102,3 +102,55 @@ def test_the_loop_can_be_compiled_as_a_whole(model, monkeypatch):
     compiled = images(model, unit("dense_2", 0))
     kept_loops._KEPT.clear()
     np.testing.assert_allclose(compiled, plain, atol=1e-4)
+
+
+class Times(keras.layers.Layer):
+    """A layer whose config does not follow its factor."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, values):
+        return values * self.factor
+
+
+def ends_after(change, layer):
+    """Return the scores of a start before and after a change of a layer."""
+    inputs = keras.Input((5,))
+    units = keras.layers.Dense(2, name="units", kernel_initializer="ones")
+    model = keras.Model(inputs, units(layer(inputs)))
+    options = {"num_steps": 0, "activation": "pre"}
+    before = maximize(model, unit("units", 0), **options).score_start.item()
+    change()
+    return before, maximize(model, unit("units", 0), **options).score_start.item()
+
+
+def test_a_changed_layer_of_the_user_is_seen():
+    layer = Times(1.0)
+    before, after = ends_after(lambda: setattr(layer, "factor", 3.0), layer)
+    assert (before, after) == pytest.approx((2.5, 7.5))
+
+
+def test_a_changed_surrounding_of_a_function_is_seen():
+    factors = [1.0]
+    layer = keras.layers.Lambda(lambda values: values * factors[0])
+    before, after = ends_after(lambda: factors.append(factors.pop() * 3), layer)
+    assert (before, after) == pytest.approx((2.5, 7.5))
+
+
+def test_loops_of_former_weights_are_let_go(model):
+    for _ in range(3):
+        images(model, channel("conv2d_1", 0))
+        model.set_weights([2 * weight for weight in model.get_weights()])
+    assert kept(model) == 1
+
+
+def test_a_callback_is_let_go_with_what_it_holds():
+    model = build_cnn((12, 13, 1), 2, filters=(4,), dense_units=(3,))
+    images(model, channel("conv2d_1", 0), callback=lambda *_, held=model: None)
+    gone = weakref.ref(model)
+    del model
+    keras.utils.clear_session()
+    gc.collect()
+    assert gone() is None

@@ -2,11 +2,14 @@
 
 To trace and optimize a loop takes as long as to run it for some maps. A loop depends on
 the weights of the network, on which layers are read in which way and on the options,
-and not on which channels of them are looked at.
+and not on which channels of them are looked at. It holds a copy of these weights, so
+that the loops of former weights are let go.
 """
 
 import collections
 import dataclasses
+import threading
+import types
 import weakref
 from collections.abc import Sequence
 
@@ -18,6 +21,7 @@ from happymaps.scoring import BatchedObjectives
 
 _MOST = 8  # per network
 _KEPT = weakref.WeakKeyDictionary()
+_LOCK = threading.Lock()
 
 
 def loop_for(
@@ -37,15 +41,19 @@ def loop_for(
         settings: Options of the loop.
     """
     key = _key(weights, batched, regularizers, settings)
-    if key is None:
-        return Ascent(batched, regularizers, settings)
-    kept = _KEPT.setdefault(model, collections.OrderedDict())
-    if key not in kept:
-        kept[key] = Ascent(batched, regularizers, settings)
+    # A loop has no use for the callback, which may hold the network and much else.
+    ascent = Ascent(batched, regularizers, dataclasses.replace(settings, callback=None))
+    if key is None or not _is_told_by_config(model):
+        return ascent
+    with _LOCK:
+        kept = _KEPT.setdefault(model, collections.OrderedDict())
+        for former in [former for former in kept if former[0] != weights]:
+            del kept[former]
+        ascent = kept.setdefault(key, ascent)
+        kept.move_to_end(key)
         while len(kept) > _MOST:
             kept.popitem(last=False)
-    kept.move_to_end(key)
-    return kept[key]
+    return ascent
 
 
 def _key(weights, batched, regularizers, settings: AscentSettings) -> tuple | None:
@@ -63,3 +71,24 @@ def _key(weights, batched, regularizers, settings: AscentSettings) -> tuple | No
     except TypeError:
         return None
     return key
+
+
+def _is_told_by_config(model: keras.Model) -> bool:
+    """Return whether a network's config and weights say all of what it does.
+
+    Layers and functions of the user's own may hold what their config does not tell.
+    """
+    return all(
+        _is_known(type(layer)) and all(map(_is_known, _functions(layer)))
+        for layer in model._flatten_layers(include_self=False)
+    )
+
+
+def _functions(layer: keras.layers.Layer) -> list:
+    values = vars(layer).values()
+    return [value for value in values if isinstance(value, types.FunctionType)]
+
+
+def _is_known(thing) -> bool:
+    package = thing.__module__.split(".")[0]
+    return package in ("keras", "happymaps")
