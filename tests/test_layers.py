@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -415,3 +416,10 @@ def test_output_layer_is_the_last_and_activations_are_named(
     assert output_layer(nested_network) == "probabilities"
     assert activation_name(nested_network, "conv") == "linear"
     assert activation_name(sobel_network, "edges") == "relu"
+
+
+def test_cutting_in_several_threads_leaves_the_network(sobel_network, network_state):
+    before = network_state(sobel_network)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: cut(sobel_network, ["edges", "head"]), range(40)))
+    assert network_state(sobel_network) == before

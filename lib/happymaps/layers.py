@@ -2,6 +2,7 @@
 
 import contextlib
 import numbers
+import threading
 from collections.abc import Iterator, Sequence
 
 from happymaps.backend import keras
@@ -17,6 +18,8 @@ _ACTIVATION_LAYERS = (
     keras.layers.ReLU,
     keras.layers.Softmax,
 )
+
+_TRACING = threading.RLock()  # layers note calls in lists that all threads share
 
 
 def layer_paths(model: keras.Model) -> list[str]:
@@ -170,12 +173,13 @@ def _graph_restored(model: keras.Model) -> Iterator[None]:
     Every symbolic call is noted in the layers that it starts from. Left there, the
     notes would keep each cut network, with its doubled weights, as long as the model.
     """
-    before = [(found, list(found._outbound_nodes)) for found in _operations(model)]
-    try:
-        yield
-    finally:
-        for operation, nodes in before:
-            operation._outbound_nodes[:] = nodes
+    with _TRACING:
+        before = [(found, list(found._outbound_nodes)) for found in _operations(model)]
+        try:
+            yield
+        finally:
+            for operation, nodes in before:
+                operation._outbound_nodes[:] = nodes
 
 
 def _operations(model: keras.Model) -> Iterator:
