@@ -100,9 +100,10 @@ def maximize(
         tolerance: A map stops where its best loss has improved by less than this share
             of itself for 20 steps; its histories go on with their last value. None: no
             map stops.
-        batch_size: Maps in memory at once, rounded up to a multiple of 2 or 16; None
-            for as many as fit into a gigabyte, up to 64. It does not change the result
-            by a bit.
+        batch_size: Maps in a batch, rounded up to a multiple of 2 or 16 where bits
+            depend on it; None for as many as fit into a gigabyte, up to 32. On a
+            processor, as many batches are in memory as there are threads. It does not
+            change the result by a bit.
         reference_images: Real inputs; a map is then told apart whose objective does not
             vary among them, see `happymaps.map_labels`.
         callback: A function of step, images and scores, called at the steps 0,
