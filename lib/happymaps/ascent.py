@@ -146,7 +146,8 @@ class Ascent:
                 compiled = tf.function(
                     function, autograph=False, jit_compile=has_gpu() or None
                 ).get_concrete_function(*tf.nest.map_structure(_any_batch, arguments))
-                alone = single_thread.can_run(compiled)
+                small = single_thread.pays(self._batched.values_per_image)
+                alone = small and single_thread.can_run(compiled)
                 self._compiled[function] = (
                     single_thread.SingleThread(compiled) if alone else compiled
                 )

@@ -12,7 +12,7 @@ from happymaps import optimizers, parameterizations, regularizers
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import has_gpu
 from happymaps.scoring import BatchedObjectives
-from happymaps.single_thread import num_threads
+from happymaps.single_thread import num_threads, pays
 
 _VECTOR = 16  # numbers that the processor takes at once, at most
 _SMALL_ORDER = 12  # of a norm whose powers are products
@@ -63,7 +63,8 @@ def plan_batches(
     """
     multiple = batch_multiple(batched, charged, settings)
     # A callback is called from one thread, and what is coupled cannot be cut.
-    single = has_gpu() or settings.callback is not None or batched.is_coupled
+    beside = not has_gpu() and pays(batched.values_per_image)
+    single = not beside or settings.callback is not None or batched.is_coupled
     threads = 1 if single else num_threads()
     if batched.is_coupled:
         most = count

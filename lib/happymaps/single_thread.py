@@ -11,6 +11,8 @@ import numpy as np
 
 from happymaps.backend import has_gpu, tf
 
+_LARGE = 2**21  # numbers that the layers make of an image
+
 
 class SingleThread:
     """A concrete function, run by a session whose operations have one thread.
@@ -46,6 +48,15 @@ def can_run(function) -> bool:
     """Return whether a concrete function can be run by `SingleThread`, to advantage."""
     types = [value.dtype for value in function.captured_inputs]
     return not has_gpu() and tf.resource not in types and tf.variant not in types
+
+
+def pays(values_per_image: int) -> bool:
+    """Return whether batches beside each other are faster than one batch on all cores.
+
+    They are for networks that make few numbers of an image: larger operations split
+    well. It depends on the network alone, so that a map's rounding does too.
+    """
+    return values_per_image < _LARGE
 
 
 def num_threads() -> int:
