@@ -94,7 +94,8 @@ ALLOWED = {
     "scoring": ENGINE - {"ascent", "batches", "map_labels"}
     | {"diversity", "network_pass", "objective_checks", "readouts"},
     "batch_sizes": GRAMMAR
-    | {"ascent_settings", "backend", "regularizers", "scoring", "single_thread"},
+    | {"ascent_settings", "backend", "penalty_values", "regularizers", "scoring"}
+    | {"single_thread"},
     "kept_loops": {"ascent", "ascent_settings", "backend", "regularizers", "scoring"},
     "ascent_settings": GRAMMAR | {"checks", "scoring"},
     "starts": {"ascent_settings", "backend", "checks"},

@@ -192,12 +192,12 @@ def test_the_loss_is_of_transformed_images_and_the_scores_of_the_images(linear_n
 
 
 @pytest.mark.parametrize("transform", [*ALL, None], ids=repr)
-def test_a_transformed_map_has_the_same_bits_in_any_batch(sobel_network, transform):
+def test_a_transformed_map_is_the_same_in_any_batch(sobel_network, transform):
     options = {"transforms": [transform] if transform else ALL, "num_steps": 4}
     options |= {"regularizers": ()}
     many = maximize(sobel_network, channel("edges", 0), seeds=20, **options)
     alone = maximize(sobel_network, channel("edges", 0), seeds=[17], **options)
-    np.testing.assert_array_equal(alone.image[0, 0], many.image[0, 17])
+    np.testing.assert_allclose(alone.image[0, 0], many.image[0, 17], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 Code for vectors treats the last few numbers of an array unlike the others, and matrix
 products of few rows take another way: the rounding of a map could depend on how many
-stand beside it. In whole multiples of a small number it does not.
+stand beside it. In whole multiples of a small number it does not, as far as was seen
+on processors with AVX-512; others round otherwise.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,11 @@ from typing import NamedTuple
 from happymaps import optimizers, parameterizations, regularizers
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import has_gpu
+from happymaps.penalty_values import is_made_of_products
 from happymaps.scoring import BatchedObjectives
 from happymaps.single_thread import num_threads, pays
 
 _VECTOR = 16  # numbers that the processor takes at once, at most
-_SMALL_ORDER = 12  # of a norm whose powers are products
 _BYTES = 4
 _COPIES = 3  # of the activations: on the way there, on the way back, and at work
 _MEMORY = {"cpu": 2**30, "gpu": 2**33}
@@ -93,5 +94,5 @@ def _up(number: int, multiple: int) -> int:
 def _is_made_of_products(regularizer) -> bool:
     """Return whether no power of another kind is taken, value by value."""
     if type(regularizer) is regularizers.LpNorm:
-        return regularizer.p % 2 == 0 and regularizer.p <= _SMALL_ORDER
+        return is_made_of_products(regularizer.p)
     return type(regularizer) is regularizers.TotalVariation and regularizer.beta == 2

@@ -60,17 +60,19 @@ def run_grid(
         def on_images(members, step, images, scores):
             settings.callback(step, *label_points(axes, members, images, scores))
 
-    found = _optimize(model, axes, points, regularizers, batch, settings, on_images)
-    return label_maps(model, found, axes, regularizers, settings)
+    identity = fingerprint(model)
+    found = _optimize(
+        model, identity, axes, points, regularizers, batch, settings, on_images
+    )
+    return label_maps(model, identity, found, axes, regularizers, settings)
 
 
 def _optimize(
-    model, axes, points, regularizers, batch, settings, on_images
+    model, identity, axes, points, regularizers, batch, settings, on_images
 ) -> dict[str, np.ndarray]:
     """Run all maps, group by group and batch by batch, and collect what they gave."""
     found, chosen = {}, points["objective"]
     objectives = axes["objective"]
-    weights = fingerprint(model)
     total = len(chosen) * (settings.num_steps + 1)
     lock = threading.Lock()
     with progress_bar(total, f"{len(chosen)} maps", "step") as bar:
@@ -83,7 +85,7 @@ def _optimize(
             batched = BatchedObjectives(
                 model, [objectives[i] for i in group], settings.activation
             )
-            ascent = loop_for(model, weights, batched, regularizers, settings)
+            ascent = loop_for(model, identity, batched, regularizers, settings)
 
             def run(part, size, batched=batched, ascent=ascent, group=group):
                 padded = _padded(part, size)

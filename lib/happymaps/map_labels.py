@@ -26,7 +26,6 @@ import xarray as xr
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import keras
 from happymaps.layers import find_layer
-from happymaps.models import fingerprint
 from happymaps.objectives import Objective
 from happymaps.provenance import installed_versions
 from happymaps.scoring import score_images
@@ -43,6 +42,7 @@ _INPUT_DIMENSIONS = {  # by the number of axes
 
 def label_maps(
     model: keras.Model,
+    identity: str,
     found: dict[str, np.ndarray],
     axes: dict[str, list],
     regularizers: tuple,
@@ -52,6 +52,7 @@ def label_maps(
 
     Args:
         model: The network.
+        identity: Its fingerprint.
         found: Variables by name, first axis = points, the last of `axes` fastest.
         axes: Values of each dimension, `sign` first. A single sign becomes a scalar.
         regularizers: As used.
@@ -83,7 +84,7 @@ def label_maps(
         for name, values in found.items()
     }
     result = xr.Dataset(
-        variables, coordinates, _attributes(model, regularizers, settings)
+        variables, coordinates, _attributes(identity, regularizers, settings)
     )
     return result.isel(sign=0) if len(axes["sign"]) == 1 else result
 
@@ -184,10 +185,10 @@ def _softmax_scale(
     return abs(weight) if is_softmax else np.nan
 
 
-def _attributes(model, regularizers: tuple, settings: AscentSettings) -> dict:
+def _attributes(identity: str, regularizers: tuple, settings: AscentSettings) -> dict:
     low, high = map(np.asarray, settings.input_range)
     return {
-        "model": fingerprint(model),
+        "model": identity,
         "activation": settings.activation,
         "input_range": [float(low.min()), float(high.max())],
         "num_steps": settings.num_steps,

@@ -30,8 +30,8 @@ class NetworkPass:
     """The calls of a Functional network, in order.
 
     Attributes:
-        batch_multiple: In batches of whole multiples of it, the numbers of an image do
-            not depend by a bit on the images beside it.
+        batch_multiple: In batches of whole multiples of it, the rounding of an image's
+            numbers does not depend on the images beside it, as seen with AVX-512.
         values_per_image: How many numbers all layers together make of an image.
 
     Args:

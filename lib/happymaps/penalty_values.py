@@ -15,6 +15,11 @@ _SMALL_ORDER = 12  # up to here the Euclidean norm, found sooner, is a safe divi
 _ROWS = 16  # functions of fewer values are computed by other code, with other rounding
 
 
+def is_made_of_products(p: float) -> bool:
+    """Return whether the norm of this order takes no power value by value."""
+    return p % 2 == 0 and p <= _SMALL_ORDER
+
+
 def lp_norm(images, p: float):
     """Return `||x||_p / N` of each image, shape (images,), of (images, ...)."""
     size = math.prod(images.shape[1:])
@@ -23,7 +28,7 @@ def lp_norm(images, p: float):
     def norm(values):
         length = _length(values, p)
         values = values / length
-        steep = _power_with_sign(values, p - 1)
+        steep = _slope(values, p)
         total = tf.reduce_sum(steep * values, axis=1, keepdims=True) + 1e-30
 
         def gradient(upstream):
@@ -77,11 +82,11 @@ def _length(values, p: float):
     return tf.sqrt(tf.reduce_sum(values * values, axis=1, keepdims=True)) + 1e-12
 
 
-def _power_with_sign(values, exponent: float):
-    """Return `sign(x) |x|^exponent`, by products where the exponent is odd."""
-    if exponent % 2 != 1 or exponent > _SMALL_ORDER:
-        return tf.sign(values) * tf.abs(values) ** exponent
-    result, square, rest = values, values * values, int(exponent) // 2
+def _slope(values, p: float):
+    """Return `sign(x) |x|^(p - 1)`, by products where the order is even and small."""
+    if not is_made_of_products(p):
+        return tf.sign(values) * tf.abs(values) ** (p - 1)
+    result, square, rest = values, values * values, int(p - 1) // 2
     while rest:
         if rest % 2:
             result = result * square

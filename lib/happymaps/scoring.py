@@ -93,8 +93,8 @@ class BatchedObjectives:
             reference that the faster way is tested against.
 
     Attributes:
-        batch_multiple: In batches of whole multiples of it, the numbers of an image do
-            not depend by a bit on the images beside it.
+        batch_multiple: In batches of whole multiples of it, the rounding of an image's
+            numbers does not depend on the images beside it, as seen with AVX-512.
         values_per_image: How many numbers all layers together make of an image. Both
             are not known of the plain way.
     """

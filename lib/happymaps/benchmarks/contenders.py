@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from happymaps.backend import keras
-from happymaps.benchmarks.original_keras_vis import OriginalKerasVis
+from happymaps.benchmarks.original_keras_vis import ActivationResult, OriginalKerasVis
 from happymaps.benchmarks.settings import BenchmarkSettings
 from happymaps.benchmarks.tf_keras_vis_runner import TfKerasVis
 from happymaps.benchmarks.timing import OURS, Timing, measure
@@ -151,6 +151,27 @@ def only_term(objective: Objective) -> Term:
     return term
 
 
+def keras_vis_map(
+    original: OriginalKerasVis,
+    objective: Objective,
+    start: np.ndarray,
+    steps: int,
+    *,
+    tv_weight: float = TV_WEIGHT,
+) -> ActivationResult:
+    """Return what keras-vis makes of a start, with the other weights of the peers."""
+    term = only_term(objective)
+    return original.activation(
+        term.layer,
+        term.index,
+        start,
+        max_iter=steps,
+        tv_weight=tv_weight,
+        lp_weight=LP_WEIGHT,
+        input_range=INPUT_RANGE,
+    )
+
+
 def _run_keras_vis(
     model: keras.Model,
     original: OriginalKerasVis,
@@ -159,15 +180,7 @@ def _run_keras_vis(
 ) -> Timing:
     # Timed where it runs: what passes between the processes is not its time.
     seconds = [
-        original.activation(
-            only_term(objective).layer,
-            only_term(objective).index,
-            start,
-            max_iter=steps,
-            tv_weight=weight,
-            lp_weight=LP_WEIGHT,
-            input_range=INPUT_RANGE,
-        ).seconds
+        keras_vis_map(original, objective, start, steps, tv_weight=weight).seconds
         for (objective, weight), start in zip(
             jobs, noise(model, len(jobs)), strict=True
         )

@@ -10,12 +10,11 @@ from happymaps.backend import keras
 from happymaps.benchmarks.contenders import (
     INPUT_RANGE,
     KERAS_VIS,
-    LP_WEIGHT,
-    TV_WEIGHT,
+    keras_vis_map,
     noise,
     only_term,
 )
-from happymaps.benchmarks.original_keras_vis import ActivationResult, OriginalKerasVis
+from happymaps.benchmarks.original_keras_vis import OriginalKerasVis
 from happymaps.benchmarks.settings import BenchmarkSettings
 from happymaps.benchmarks.timing import OURS, Timing, measure, take_turns
 from happymaps.maximization import maximize
@@ -105,7 +104,7 @@ def _alive(
 
 def _run_race(model, original, objective, settings) -> _Race:
     start = noise(model, 1)[0]
-    found = _run_keras_vis(original, objective, start, settings.num_steps)
+    found = keras_vis_map(original, objective, start, settings.num_steps)
     score = _score(model, objective, np.clip(found.optimum, *INPUT_RANGE))
 
     def reach(steps: int) -> float:
@@ -123,7 +122,7 @@ def _time_race(model, original, race, needed, settings) -> pd.DataFrame:
     start = race.start[None]
 
     def keras_vis() -> Timing:
-        found = _run_keras_vis(original, race.objective, race.start, steps)
+        found = keras_vis_map(original, race.objective, race.start, steps)
         return Timing(1, steps, found.seconds)
 
     def ours(objectives: Sequence[Objective], count: int) -> Timing:
@@ -143,18 +142,6 @@ def _time_race(model, original, race, needed, settings) -> pd.DataFrame:
         keras_vis_score=race.keras_vis_score,
         our_score=race.our_score,
         steps_needed=race.steps,
-    )
-
-
-def _run_keras_vis(original, objective, start, steps) -> ActivationResult:
-    return original.activation(
-        only_term(objective).layer,
-        only_term(objective).index,
-        start,
-        max_iter=steps,
-        tv_weight=TV_WEIGHT,
-        lp_weight=LP_WEIGHT,
-        input_range=INPUT_RANGE,
     )
 
 
