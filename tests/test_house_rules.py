@@ -69,7 +69,11 @@ ALLOWED = {
     "plots": set(),
     "progress": {"paths"},
     "provenance": {"paths"},
-    "recording": {"paths", "messages"},
+    "json_files": set(),
+    "netcdf": set(),
+    "inputs": {"datasets", "messages", "paths"},
+    "sweepable": set(),
+    "recording": {"json_files", "netcdf", "paths", "messages"},
     "datasets": {"paths", "messages"},
     "backend": set(),
     "filters": {"backend"},
@@ -106,10 +110,15 @@ ALLOWED = {
     "maximization": ENGINE,
     "keras_vis": {"backend", "layers", "messages"},
     "benchmarks": ENGINE | {"maximization"},
-    "runner": {"paths", "messages", "provenance"},
+    "runner": {"json_files", "paths", "messages", "provenance"},
+    "store": {"json_files", "messages", "netcdf", "paths", "runner"},
+    "sweeps": {"inputs", "json_files", "messages", "paths", "report", "runner", "store"},
     "report": {"paths", "messages"},
 }
-COMMANDS = ("cli", "runner", "report", "testing")
+COMMANDS = (
+    *("cli", "cli_guard", "cli_sweeps", "explorer", "report", "runner", "store"),
+    *("sweeps", "testing"),
+)
 
 
 def imports(module: str) -> set[str]:

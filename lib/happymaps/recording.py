@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from happymaps import paths
+from happymaps.json_files import write_json
+from happymaps.netcdf import check_dataset, write_dataset
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,7 +44,7 @@ def record_metrics(**metrics: object) -> pd.Series:
     if folder is not None:
         path = folder / "metrics.json"
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        _write_json(path, known | _without_nan(plain))
+        write_json(path, known | _without_nan(plain))
     return pd.Series(_flatten(plain), name="value", dtype=object)
 
 
@@ -69,7 +71,7 @@ def record_answer(text: str, *, headline: tuple[str, object] | None = None) -> N
         content["headline"] = _without_nan(_check_headline(headline))
     folder = paths.run_folder()
     if folder is not None:
-        _write_json(folder / "answer.json", content)
+        write_json(folder / "answer.json", content)
     print(text)
 
 
@@ -92,22 +94,12 @@ def record_maps(dataset: "xr.Dataset", name: str = "maps") -> Path | None:
             "name must be of letters, digits, '_' and '-' (at most 64). "
             f"Received: {name!r}. Leave out folder and ending."
         )
-    if not hasattr(dataset, "to_netcdf"):
-        raise ValueError(
-            f"dataset must be an xarray.Dataset. Received: {type(dataset).__name__}. "
-            "Wrap arrays with xarray.Dataset({'maps': (dimensions, array)})."
-        )
+    check_dataset(dataset)
     folder = paths.run_folder()
     if folder is None:
         return None
-    storable = dataset.copy()
-    for holder in (storable, *storable.variables.values()):
-        holder.attrs = {key: _to_attribute(v) for key, v in holder.attrs.items()}
-    numeric = [key for key, v in storable.variables.items() if v.ndim and _is_number(v)]
-    path, partial = folder / f"{name}.nc", folder / f".{name}.nc"
-    compression = {key: {"zlib": True, "complevel": 4} for key in numeric}
-    storable.to_netcdf(partial, engine="h5netcdf", encoding=compression)
-    partial.replace(path)
+    path = folder / f"{name}.nc"
+    write_dataset(dataset, path)
     return path
 
 
@@ -156,19 +148,3 @@ def _flatten(metrics: dict, prefix: str = "") -> dict:
         nested = isinstance(value, dict)
         flat |= _flatten(value, f"{prefix}{key}.") if nested else {prefix + key: value}
     return flat
-
-
-def _write_json(path: Path, content: dict) -> None:
-    partial = path.with_name(f".{path.name}")
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
-def _to_attribute(value: object) -> object:
-    known = value is not None and not isinstance(value, bool | Mapping | Path)
-    return value if known else json.dumps(value, default=str)
-
-
-def _is_number(variable: "xr.Variable") -> bool:
-    return variable.dtype.kind in "biuf"

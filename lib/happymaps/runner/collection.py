@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from happymaps.json_files import write_json
 from happymaps.runner.execution import run_notebook
 from happymaps.runner.folders import short_hash, slug
 from happymaps.runner.notebooks import (
@@ -215,10 +216,7 @@ def _write_description(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "notebooks": [relative_to_repository(entry.notebook) for entry in entries],
     }
-    partial = folder / ".collection.json"
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(folder / "collection.json")
+    write_json(folder / "collection.json", content)
 
 
 def _share_cpus(jobs: int) -> dict[str, str]:

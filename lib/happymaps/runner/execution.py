@@ -36,6 +36,9 @@ def run_notebook(
     show_progress: bool = False,
     stop: threading.Event | None = None,
     environment: Mapping[str, str] | None = None,
+    identity: Mapping[str, object] | None = None,
+    call: str | None = None,
+    replace: bool = True,
 ) -> RunRecord:
     """Execute a notebook with papermill; keep its outputs and a record of the run.
 
@@ -53,6 +56,9 @@ def run_notebook(
         show_progress: Whether to show a bar on stderr.
         stop: Set it from another thread to interrupt the run.
         environment: Variables for the kernel on top of the allowed ones.
+        identity: What the run depends on, to be noted; its folder is named by the key.
+        call: Of the sweep, to be noted.
+        replace: Whether a completed run that is there gives way.
 
     Raises:
         ValueError: No such notebook, or parameters that it does not take.
@@ -61,6 +67,10 @@ def run_notebook(
     """
     path, output = local_notebook(notebook), Path(output_folder).absolute()
     record = _begin_record(path, coerce_parameters(path, parameters))
+    if identity is not None:
+        record = dataclasses.replace(
+            record, key=output.name, identity=dict(identity), call=call
+        )
     _check_output(output, timeout)
     folders.check_free_space(output.parent)
     for parent in (output.parent, output.parent / "failed"):
@@ -78,7 +88,7 @@ def run_notebook(
         except KeyboardInterrupt as error:
             outcome, interruption = Outcome("interrupted"), error
         seconds = round(time.monotonic() - started, 3)
-        record = _finish(record, outcome, seconds, staging, output)
+        record = _finish(record, outcome, seconds, staging, output, replace)
     if interruption:
         raise interruption
     if record.error:
@@ -126,7 +136,12 @@ def _check_output(output: Path, timeout: float | None) -> None:
 
 
 def _finish(
-    record: RunRecord, outcome: Outcome, seconds: float, staging: Path, output: Path
+    record: RunRecord,
+    outcome: Outcome,
+    seconds: float,
+    staging: Path,
+    output: Path,
+    replace: bool,
 ) -> RunRecord:
     """Complete the record, write it last, and publish the folder."""
     record = dataclasses.replace(record, seconds=seconds)
@@ -135,16 +150,26 @@ def _finish(
         (staging / name).unlink(missing_ok=True)
     if outcome.kind is None:
         try:
-            return _publish_success(record, staging, output)
+            return publish_success(record, staging, output, replace=replace)
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise
             outcome = Outcome("disk full", name="OSError", message=str(error))
     record = dataclasses.replace(record, status="failed", error=describe_error(outcome))
-    return _publish_failure(record, staging, output)
+    return publish_failure(record, staging, output)
 
 
-def _publish_success(record: RunRecord, staging: Path, output: Path) -> RunRecord:
+def publish_success(
+    record: RunRecord, staging: Path, output: Path, *, replace: bool
+) -> RunRecord:
+    """Publish a completed run, its record written last.
+
+    Args:
+        record: Complete but for what is known of the folder.
+        staging: The folder to publish.
+        output: Where it is to lie.
+        replace: Whether a completed run that is there gives way.
+    """
     (staging / "worker.log").unlink(missing_ok=True)
     metrics = staging / "metrics.json"
     if not metrics.exists():
@@ -153,13 +178,17 @@ def _publish_success(record: RunRecord, staging: Path, output: Path) -> RunRecor
         record, artefact_sha256=hash_artefacts(staging), folder=output
     )
     record.write(staging / "run.json")
-    folders.publish_folder(staging, output)
+    if replace:
+        folders.publish_folder(staging, output)
+    else:
+        folders.publish_first(staging, output)
     # What failed before and has now succeeded is no longer of interest.
     shutil.rmtree(output.parent / "failed" / output.name, ignore_errors=True)
     return record
 
 
-def _publish_failure(record: RunRecord, staging: Path, output: Path) -> RunRecord:
+def publish_failure(record: RunRecord, staging: Path, output: Path) -> RunRecord:
+    """Publish a failed run in `failed/` beside `output`, if it can be written."""
     target = output.parent / "failed" / output.name
     full = record.error["kind"] == "disk full"
     try:

@@ -106,6 +106,17 @@ def publish_folder(staging: Path, target: Path) -> None:
             _settle(aside, target)
 
 
+def publish_first(staging: Path, target: Path) -> bool:
+    """Rename `staging` to `target`, and return False where somebody was sooner."""
+    try:
+        staging.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
+
+
 def _set_aside(target: Path) -> Path:
     aside = target.with_name(f".old-{target.name}-{secrets.token_hex(4)}")
     with contextlib.suppress(FileNotFoundError):

@@ -1,11 +1,11 @@
 """The record of a run, `run.json`, and the exception for one that failed."""
 
 import dataclasses
-import json
 import os
 import platform
 from pathlib import Path
 
+from happymaps.json_files import write_json
 from happymaps.provenance import installed_versions, read_commit
 from happymaps.runner.notebooks import file_sha256
 from happymaps.runner.process import Outcome
@@ -26,7 +26,11 @@ class RunRecord:
         commit: `{"revision": ..., "dirty": ...}`, None outside a git checkout.
         machine: `{"cpus": ..., "platform": ...}`.
         artefact_sha256: Of each file beside `run.json`, by relative path.
-        source_sha256: Of the notebook as it was run.
+        source_sha256: Of the notebook as it was run; None of a function's run.
+        function: "module:name" of the library function that ran, None of a notebook's.
+        key: Of the run in a store, None outside.
+        identity: What the key stands for, see `happymaps.store.identity`.
+        call: Of the sweep that ran it; None outside of sweeps.
         error: The fields of `Outcome`; None unless it failed.
         folder: Where the run lies.
     """
@@ -42,6 +46,10 @@ class RunRecord:
     machine: dict[str, object] = dataclasses.field(default_factory=dict)
     artefact_sha256: dict[str, str] = dataclasses.field(default_factory=dict)
     source_sha256: str | None = None
+    function: str | None = None
+    key: str | None = None
+    identity: dict[str, object] | None = None
+    call: str | None = None
     error: dict[str, object] | None = None
     folder: Path | None = None
 
@@ -49,8 +57,7 @@ class RunRecord:
         """Write the record as JSON."""
         content = dataclasses.asdict(self)
         del content["folder"]
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_json(path, content)
 
 
 class RunError(Exception):

@@ -98,6 +98,7 @@ def _execute(request: dict, cells: list[dict]) -> None:
             parameters=request["parameters"],
             engine_name="keeping",
             kernel_name="python3",
+            language="python",
             request_save_on_cell_execute=False,
             start_timeout=_PATIENCE_SECONDS,
             iopub_timeout=_PATIENCE_SECONDS,

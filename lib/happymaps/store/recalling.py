@@ -1,0 +1,55 @@
+"""Results of library functions, read where they are kept and computed where not."""
+
+import os
+from typing import TYPE_CHECKING
+
+from happymaps.store.functions import (
+    RESULT,
+    coerce_arguments,
+    find_function,
+    run_function,
+)
+from happymaps.store.identity import function_identity, key_of
+from happymaps.store.run_store import RunStore
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def recall(function: str, /, **parameters: object) -> "xr.Dataset":
+    """Return the result of a function, from the store if it is there.
+
+    The store is the folder that the environment variable `HAPPYMAPS_STORE` names; a
+    sweep sets it for its notebooks. Without it, the function is simply called.
+
+    Args:
+        function: "module:name", marked by `happymaps.sweepable`.
+        **parameters: Of the function; what is left out has its default.
+
+    Raises:
+        ValueError: No such function, or parameters that it does not take.
+        RuntimeError: The function failed; the store holds the traceback.
+    """
+    arguments = coerce_arguments(function, parameters)
+    root = os.environ.get("HAPPYMAPS_STORE")
+    if not root:
+        return find_function(function)(**arguments)
+    store = RunStore(root)
+    store.create()
+    key = key_of(function_identity(function, arguments))
+    if store.find(key) is None or store.problems(key):
+        record = run_function(store, function, arguments, replace=True)
+        if record.error:
+            raise RuntimeError(
+                f"{function} failed: {record.error['name']}: "
+                f"{record.error['message']}. See {record.folder}."
+            )
+    return read_result(store, key)
+
+
+def read_result(store: RunStore, key: str) -> "xr.Dataset":
+    """Return what a function's run left."""
+    import xarray as xr
+
+    with xr.open_dataset(store.folder(key) / RESULT, engine="h5netcdf") as dataset:
+        return dataset.load()

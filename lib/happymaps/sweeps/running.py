@@ -1,0 +1,166 @@
+"""A whole sweep: what is missing, on which workers, and the page at the end."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from happymaps.store.opening import assemble
+from happymaps.store.run_store import RunStore
+from happymaps.sweeps.progress import Progress
+from happymaps.sweeps.state import State, choose_points, describe_sweep, read_state
+from happymaps.sweeps.sweep_file import Point, Sweep, pages_of
+
+if TYPE_CHECKING:
+    import distributed
+
+
+class Workers(NamedTuple):
+    """Where to run.
+
+    Attributes:
+        count: Processes on this machine; None for as many as processors.
+        memory: What each may take, such as "4GB"; None for its share.
+        scheduler: Address of a cluster instead; None for this machine.
+        certificates: Authority, certificate and key for TLS, or None each.
+    """
+
+    count: int | None = None
+    memory: str | None = None
+    scheduler: str | None = None
+    certificates: tuple[Path | None, Path | None, Path | None] = (None, None, None)
+
+
+class Options(NamedTuple):
+    """What to run.
+
+    Attributes:
+        retry_failed: What failed before, too.
+        force: What has completed, too.
+        dry_run: Nothing: only say what would run.
+        pages: The notebook of each point, too, where a function computes.
+        timeout: Seconds for each run; None without end.
+    """
+
+    retry_failed: bool = False
+    force: bool = False
+    dry_run: bool = False
+    pages: bool = False
+    timeout: float | None = None
+
+
+def run_sweep(sweep: Sweep, store: RunStore, workers: Workers, options: Options) -> int:
+    """Run what is missing of a sweep, build its page, and return how many failed.
+
+    Raises:
+        OSError: No scheduler answers, or it was lost.
+        KeyboardInterrupt: Ctrl-C; what had finished is kept.
+    """
+    if not options.dry_run:
+        store.create()
+        describe_sweep(sweep, store)
+    parts = [sweep]
+    if options.pages and sweep.function:
+        parts.append(pages_of(sweep))
+    failed = 0
+    with contextlib.ExitStack() as stack:
+        client = None
+        for part in parts:
+            state = read_state(part, store)
+            _tell_corrupt(part, store, state, dry_run=options.dry_run)
+            points = choose_points(
+                state, retry_failed=options.retry_failed, force=options.force
+            )
+            kept = len(part.points) - len(points)
+            print(
+                f"{part.title}: {len(points)} to run, {kept} in the store", flush=True
+            )
+            if options.dry_run:
+                for point in points:
+                    print(f"would run: {point.label}")
+                continue
+            if points and client is None:
+                client = stack.enter_context(_connect(workers, len(points)))
+            if points:
+                failed += _run(part, points, store, client, options)
+            failed += 0 if options.retry_failed or options.force else len(state.failed)
+    if not options.dry_run:
+        build_pages(store)
+        page = store.root / "sweeps" / sweep.name / "index.html"
+        print(f"The sweep's page: {page}")
+    return failed
+
+
+@contextlib.contextmanager
+def _connect(workers: Workers, num_points: int) -> Iterator["distributed.Client"]:
+    # Dask takes a second to import, which a sweep that is complete need not wait.
+    from happymaps.sweeps import cluster
+
+    if workers.scheduler:
+        security = cluster.tls_security(*workers.certificates)
+        connection = cluster.remote_client(workers.scheduler, security=security)
+    else:
+        count = min(workers.count or cluster.num_cpus(), num_points)
+        connection = cluster.local_client(count, memory=workers.memory)
+    with connection as client:
+        yield client
+
+
+def _tell_corrupt(
+    sweep: Sweep, store: RunStore, state: State, *, dry_run: bool
+) -> None:
+    labels = {point.key: point.label for point in sweep.points}
+    for key, problems in state.corrupt.items():
+        where = store.folder(key) if dry_run else store.set_aside(key)
+        print(
+            f"corrupt, to be run again: {labels[key]}: {'; '.join(problems)}. See "
+            f"{where}.",
+            flush=True,
+        )
+
+
+def _run(
+    sweep: Sweep,
+    points: list[Point],
+    store: RunStore,
+    client: "distributed.Client",
+    options: Options,
+) -> int:
+    from happymaps.sweeps.engine import run_points
+
+    started = time.monotonic()
+    progress = Progress(sweep, store, len(points))
+    try:
+        run_points(
+            sweep,
+            points,
+            store,
+            client,
+            progress,
+            force=options.force,
+            timeout=options.timeout,
+        )
+    finally:
+        progress.close()
+        print(
+            f"{progress.completed} completed, {progress.failed} failed, "
+            f"{progress.remaining} remaining after {time.monotonic() - started:.1f} s; "
+            f"the runs took {progress.busy_seconds:.1f} s of work",
+            flush=True,
+        )
+    return progress.failed
+
+
+def build_pages(store: RunStore) -> Path:
+    """Build the pages of all sweeps of a store, and return the first page."""
+    # Rendering needs much that the runs do not.
+    from happymaps.report.store_site import build_store_site
+
+    descriptions = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(store.root.glob("sweeps/*/sweep.json"))
+    ]
+    sweeps = [(assemble(store, each), each) for each in descriptions]
+    return build_store_site(store.root, sweeps)

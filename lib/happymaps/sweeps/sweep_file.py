@@ -1,0 +1,237 @@
+"""The sweep file: what to run, over which values. Read safely, and checked whole."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from happymaps import paths
+from happymaps.inputs import resolve_inputs
+from happymaps.messages import unknown_name
+from happymaps.runner.folders import slug
+from happymaps.runner.notebooks import (
+    local_notebook,
+    notebook_title,
+    read_notebook,
+    relative_to_repository,
+)
+from happymaps.runner.parameters import Parameter, coerce_value, read_parameters
+from happymaps.runner.plan import QUICK, load_plan
+from happymaps.store.functions import function_parameters
+from happymaps.store.identity import function_identity, key_of, notebook_identity
+from happymaps.sweeps.schema import Content, read_content
+
+_PLAN = paths.repository_root() / "experiments" / "plan.yaml"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep.
+
+    Attributes:
+        key: Of its run in the store.
+        parameters: All of them, coerced.
+        label: What tells it from its neighbors, e.g. `layer=conv2d_1, seed=3`.
+    """
+
+    key: str
+    parameters: dict[str, object]
+    label: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep file, checked.
+
+    Attributes:
+        name: Folder name, from the file's name and the values given besides.
+        title: One line.
+        path: Of the file.
+        notebook: Absolute path.
+        function: "module:name", or "".
+        fixed: The parameters that all points share.
+        axes: Values by the name of each parameter of the grid, in the file's order.
+        points: The runs, the last axis fastest.
+    """
+
+    name: str
+    title: str
+    path: Path
+    notebook: Path
+    function: str
+    fixed: dict[str, object]
+    axes: dict[str, list]
+    points: tuple[Point, ...]
+
+    def describe(self) -> dict[str, object]:
+        """Return the content of `sweep.json`."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "file": relative_to_repository(self.path),
+            "notebook": relative_to_repository(self.notebook),
+            "function": self.function,
+            "parameters": self.fixed,
+            "axes": self.axes,
+            "points": [
+                {
+                    "key": p.key,
+                    "page": _page_key(self.notebook, p),
+                    "parameters": {
+                        n: v for n, v in p.parameters.items() if n not in self.fixed
+                    },
+                }
+                for p in self.points
+            ],
+        }
+
+
+def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -> Sweep:
+    """Return the sweep of a file.
+
+    Numbers such as `1e-3`, which YAML takes for text, become what the notebook
+    declares. Parameters are those of the notebook, all of them checked.
+
+    Args:
+        path: YAML file with the keys `notebook` (a path beside the file or from the
+            repository's root), `parameters` (fixed values), `grid` (a list of values
+            for each name, run in all combinations) and `points` (a list of mappings,
+            each run with the whole grid); `profile` (of the notebook in the plan),
+            `title`, and `function` ("module:name", run in the notebook's stead).
+        given: Values in the place of those that the file fixes.
+
+    Raises:
+        ValueError: The file is no such thing: what, and what to do.
+    """
+    path = Path(path)
+    content = read_content(path)
+    notebook = _find_notebook(path, content.notebook)
+    known = read_parameters(notebook)
+    if content.function:
+        _check_function(path, content.function, known)
+    given = dict(given or {})
+    content = content._replace(parameters=content.parameters | given)
+    _check_names(path, known, content)
+    fixed = _profile(path, content.profile, notebook) | content.parameters
+    base = {n: p.default for n, p in known.items()} | _coerce(path, known, fixed)
+    axes = {
+        name: [_coerce(path, known, {name: value})[name] for value in values]
+        for name, values in content.grid.items()
+    }
+    points = [_coerce(path, known, point) for point in content.points] or [{}]
+    varying = [*points[0], *axes]
+    stem = "-".join([path.stem, *(str(value) for value in given.values())])
+    return Sweep(
+        name=slug(stem),
+        title=content.title or notebook_title(read_notebook(notebook), notebook.stem),
+        path=path.resolve(),
+        notebook=notebook,
+        function=content.function,
+        fixed={n: v for n, v in base.items() if n not in varying},
+        axes=axes,
+        points=_combine(path, notebook, content.function, base, points, axes),
+    )
+
+
+def _combine(path, notebook, function, base, points, axes) -> tuple[Point, ...]:
+    found = {}
+    for point, *values in itertools.product(points, *axes.values()):
+        chosen = point | dict(zip(axes, values, strict=True))
+        parameters = base | chosen
+        label = ", ".join(f"{name}={value}" for name, value in chosen.items())
+        made = Point(
+            key_of(identify(notebook, function, parameters)), parameters, label
+        )
+        if made.key in found:
+            raise ValueError(
+                f"{path}: each point must differ. Received twice: {label}. Keep one."
+            )
+        found[made.key] = made
+    return tuple(found.values())
+
+
+def pages_of(sweep: Sweep) -> Sweep:
+    """Return the sweep of the notebook at the points of a function's sweep."""
+    points = tuple(
+        dataclasses.replace(point, key=_page_key(sweep.notebook, point))
+        for point in sweep.points
+    )
+    title = f"{sweep.title}, pages"
+    return dataclasses.replace(sweep, title=title, function="", points=points)
+
+
+def _page_key(notebook: Path, point: Point) -> str:
+    return key_of(notebook_identity(notebook, point.parameters))
+
+
+def identify(
+    notebook: Path, function: str, parameters: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the identity of a point's run: of the function, else of the notebook."""
+    if function:
+        return function_identity(function, parameters)
+    return notebook_identity(notebook, parameters)
+
+
+def _find_notebook(path: Path, name: str) -> Path:
+    if not name:
+        raise ValueError(
+            f"{path} must name its `notebook`. Received: none. Give a path from the "
+            "repository's root, or beside the file."
+        )
+    for folder in (paths.repository_root(), path.absolute().parent):
+        if (folder / name).is_file():
+            return local_notebook(folder / name)
+    return local_notebook(name)  # says what is wrong with it
+
+
+def _check_function(path: Path, name: str, known: dict[str, Parameter]) -> None:
+    taken = function_parameters(name)
+    for parameter in known.values():
+        if parameter.name not in taken or taken[parameter.name].type != parameter.type:
+            raise ValueError(
+                f"{path}: function {name} must take the notebook's parameters. It does "
+                f"not take {parameter.name!r} as {parameter.type}. Let both declare "
+                "the same."
+            )
+
+
+def _check_names(path: Path, known: dict[str, Parameter], content: Content) -> None:
+    places = {
+        "parameters": content.parameters,
+        "grid": content.grid,
+        "points": dict(*content.points[:1]),
+    }
+    seen: dict[str, str] = {}
+    for place, names in places.items():
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{path}: {unknown_name('parameter', name, known)}")
+            if name in seen:
+                raise ValueError(
+                    f"{path}: each parameter must have one place. Received: {name!r} "
+                    f"in `{seen[name]}` and in `{place}`. Remove one."
+                )
+            seen[name] = place
+
+
+def _profile(path: Path, profile: str, notebook: Path) -> dict[str, object]:
+    if not profile or profile == QUICK:
+        return {}
+    entries = {entry.notebook.resolve(): entry for entry in load_plan(_PLAN)}
+    profiles = entries[notebook].profiles if notebook in entries else {}
+    if profile not in profiles:
+        message = unknown_name("profile", profile, [QUICK, *profiles])
+        raise ValueError(f"{path}: {notebook.name} in experiments/plan.yaml: {message}")
+    return dict(profiles[profile])
+
+
+def _coerce(
+    path: Path, known: dict[str, Parameter], values: Mapping[str, object]
+) -> dict[str, object]:
+    try:
+        coerced = {name: coerce_value(known[name], v) for name, v in values.items()}
+        return resolve_inputs(coerced)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
