@@ -393,7 +393,33 @@ def test_a_figure_tagged_cover_wins_over_a_larger_one():
     small = new_code_cell("a", metadata={"tags": ["cover"]}, outputs=[picture(20, 20)])
     large = new_code_cell("b", outputs=[picture(90, 90)])
     pictures = describe_pictures(notebook(large, small))
-    assert choose_cover(pictures) == base64.b64decode(picture(20, 20).data["image/png"])
+    expected = base64.b64decode(picture(20, 20).data["image/png"])
+    assert choose_cover(pictures).data == expected
+
+
+def test_cards_describe_their_pictures_and_tell_their_age(site):
+    (card, *_) = read_page(site).select("#collection-faces .card")
+    assert card.img["alt"] == "Figure: Maps, figure 2"
+    single = read_page(site).select_one("#collection-single-runs .card")
+    assert single.time["datetime"] == "2026-11-03T10:00:00"
+    assert single.time.get_text() == f"3{NO_BREAK}Nov{NO_BREAK}2026"
+
+
+def test_status_buttons_count_the_cards_of_each_status(site):
+    buttons = read_page(site).select(".statuses button")
+    assert [(b["data-show"], b.get_text()) for b in buttons] == [
+        ("", "all"),
+        ("done", "done 3"),
+        ("failed", "failed 1"),
+        ("missing", "not run 1"),
+        ("unreadable", "not readable 1"),
+    ]
+
+
+def test_one_status_needs_no_buttons(tmp_path):
+    add_run(tmp_path, "c/a")
+    build_site(tmp_path)
+    assert read_page(tmp_path).select(".statuses") == []
 
 
 def test_links_between_notebooks_lead_to_their_pages(site):
@@ -645,6 +671,7 @@ def test_dates_and_numbers_read_well():
     assert format_number(12345.6) == "12\u202f300"
     assert format_number(100.0) == "100"
     assert format_number(-0.5) == "−0.5"
+    assert format_number(-2.0) == "−2"
     assert format_number(float("nan")) == "nan"
     assert format_number(0.713, "test_accuracy") == f"71.3{NO_BREAK}%"
     assert plain_name("a/b/my_net.keras") == "my net"

@@ -17,7 +17,13 @@ from test_report import (
 
 from happymaps.report import build_site
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="NO BROWSER TESTS: playwright is not installed"
+)
+axe_api = pytest.importorskip(
+    "axe_playwright_python.sync_playwright",
+    reason="NO BROWSER TESTS: axe-playwright-python is not installed",
+)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -33,6 +39,8 @@ PAGES = (
     "faces/two/index.html",
     "faces/failed/bad/index.html",
 )
+
+LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
 
 ROWS = (
     "<table><tbody><tr><th>the happy map of one is the sad map of the other</th>"
@@ -67,7 +75,8 @@ def site(tmp_path_factory):
     metrics = {"metrics.json": {"accuracy": 0.978, "num_edges": 12}}
     parameters = {"a_rather_long_parameter": "value_" * 20}
     add_run(root, "faces/one", first, metrics, parameters=parameters)
-    add_run(root, "faces/two", notebook(header="# Sweep of weights"))
+    started = "2026-11-21T10:00:00+00:00"
+    add_run(root, "faces/two", notebook(header="# Sweep of weights"), started=started)
     add_run(root, "faces/failed/bad", status="failed", error="ValueError: " + "y" * 200)
     build_site(root)
     return root
@@ -77,7 +86,10 @@ def site(tmp_path_factory):
 def browser():
     path = find_chromium()
     if path is None:
-        pytest.skip("no Chromium found: name one in the variable CHROMIUM")
+        pytest.skip(
+            "NO BROWSER TESTS: no Chromium on this machine. Install one (apt-get "
+            "install chromium) or name its path in the variable CHROMIUM"
+        )
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
@@ -89,6 +101,7 @@ def page(browser):
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, color_scheme="light"
     )
+    context.set_default_timeout(8000)
     yield context.new_page()
     context.close()
 
@@ -110,6 +123,26 @@ def visit(page, site, name):
     page.goto((site / name).as_uri())
     page.wait_for_load_state("load")
     return heard
+
+
+def serious_findings(page):
+    """Return what the accessibility checker calls serious or critical."""
+    # Preloading would fetch style sheets, which the policy of the pages forbids.
+    options = {"resultTypes": ["violations"], "preload": False}
+    found = axe_api.Axe().run(page, options=options).response["violations"]
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def visit_as(page, site, name, look):
+    """Open a page in one of `LOOKS` and return what it complained about."""
+    scheme, width = LOOKS[look]
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    return visit(page, site, name)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -181,6 +214,48 @@ def test_the_filter_hides_cards_that_do_not_match(page, site):
     assert page.locator(".collection:visible").count() == 0
     page.get_by_role("button", name="Show everything").click()
     assert cards.count() == 4
+
+
+def test_status_buttons_show_one_status_and_combine_with_the_search(page, site):
+    visit(page, site, "index.html")
+    cards = page.locator(".card:visible h3")
+    page.get_by_role("button", name="failed 1").click()
+    assert cards.count() == 1
+    assert page.locator(".card-failed").is_visible()
+    assert page.locator("#filter-count").text_content() == "1 of 4"
+    page.locator("#filter-text").fill("sweep")
+    assert cards.count() == 0
+    page.get_by_role("button", name="Show everything").click()
+    assert cards.count() == 4
+    pressed = page.locator(".statuses [aria-pressed=true]")
+    assert pressed.all_text_contents() == ["all"]
+
+
+def test_ages_are_counted_from_now_and_keep_their_date(page, site):
+    page.clock.install(time="2026-11-23T12:00:00Z")
+    visit(page, site, "index.html")
+    time = page.locator("time[data-age]").first
+    assert time.text_content() == "2 days ago"
+    assert time.get_attribute("title") == "21\u00a0Nov\u00a02026"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert time.text_content() == "21\u00a0Nov\u00a02026"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", ["index.html", "faces/one/index.html"])
+def test_the_accessibility_checker_finds_nothing_serious(page, site, name, look):
+    assert visit_as(page, site, name, look) == []
+    assert serious_findings(page) == []
+
+
+def test_paper_has_the_text_and_no_controls(page, site):
+    visit(page, site, "faces/one/index.html")
+    page.emulate_media(media="print", color_scheme="dark")
+    for name in (".bar", "#theme-toggle", "details.code", ".neighbours"):
+        assert not page.locator(name).first.is_visible(), name
+    assert page.locator("h1").is_visible()
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
 
 
 def test_figures_open_enlarged_and_close_by_keyboard(page, site):

@@ -69,6 +69,11 @@ class Article:
         return "unreadable" if self.problem and not self.failure else self.run.status
 
     @property
+    def thumbnail_text(self) -> str:
+        """What the thumbnail shows, for readers who do not see it."""
+        return f"Figure: {self.body.cover.alt}" if self.body.cover else ""
+
+    @property
     def tiles(self) -> tuple[Metric, ...]:
         """The few metrics that stand in large type."""
         return choose_tiles(self.metrics)
@@ -112,7 +117,7 @@ def _read_record(run: Run) -> Article:
         metrics=tuple(read_metrics(run.folder)),
         verdicts=tuple(read_verdicts(run.folder)),
         headline=read_headline(answer),
-        failure=_read_failure(record) if run.status == "failed" else None,
+        failure=read_failure(record) if run.status == "failed" else None,
         problem=run.problem,
     )
 
@@ -123,7 +128,7 @@ def _add_notebook(
     parts: Anatomy = read_anatomy(notebook)
     body = render(notebook)
     values = _dict(article.run.record.get("parameters"))
-    thumbnail = make_thumbnail(body.cover) if body.cover else None
+    thumbnail = make_thumbnail(body.cover.data) if body.cover else None
     files = {COVER: thumbnail} if thumbnail else {}
     return replace(
         article,
@@ -137,7 +142,7 @@ def _add_notebook(
     )
 
 
-def _read_failure(record: dict) -> Failure:
+def read_failure(record: dict) -> Failure:
     """Return the error of a run: a text, or what the runner's `Outcome` holds."""
     error = record.get("error")
     if not isinstance(error, dict):

@@ -1,6 +1,7 @@
 """The page of one run: `write_article(section, article) -> bytes`."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -9,6 +10,7 @@ from markupsafe import Markup
 
 from happymaps.report.article import Article
 from happymaps.report.sections import Section
+from happymaps.report.sweep_cards import SweepCard
 from happymaps.report.templating import page_address, render_page
 from happymaps.report.text import (
     format_duration,
@@ -28,14 +30,23 @@ _DOWNLOADS = (
 _OUTSIDE = re.compile(r"(https?|mailto):", re.IGNORECASE)
 
 
-def write_article(section: Section, article: Article) -> bytes:
-    """Return the page of `article`, which is one of `section.pages`."""
+def write_article(
+    section: Section, article: Article, sweeps: Sequence[SweepCard] = ()
+) -> bytes:
+    """Return the page of `article`, which is one of `section.pages`.
+
+    Args:
+        section: The collection that it belongs to.
+        article: The run.
+        sweeps: Those that the run is part of.
+    """
     pages = section.pages
     position = pages.index(article)
     return render_page(
         "article.html.j2",
         article=article,
         section=section,
+        sweeps=sweeps,
         position=position + 1,
         previous=pages[position - 1] if position else None,
         following=pages[position + 1] if position + 1 < len(pages) else None,

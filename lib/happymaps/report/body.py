@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from happymaps.report.anatomy import is_parameter_cell, remove_header
-from happymaps.report.figures import choose_cover, describe_pictures
+from happymaps.report.figures import Picture, choose_cover, describe_pictures
 from happymaps.report.sanitize import clean_fragment
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -43,7 +43,7 @@ class Body:
     html: Markup = _EMPTY
     contents: tuple[Heading, ...] = ()
     files: dict[str, bytes] = field(default_factory=dict)
-    cover: bytes | None = None
+    cover: Picture | None = None
 
 
 def make_renderer() -> Callable[[NotebookNode], Body]:

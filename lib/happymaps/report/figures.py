@@ -19,11 +19,12 @@ _MARKUP = re.compile(r"[*`$]|\[([^\]]*)\]\([^)]*\)")
 
 @dataclass(frozen=True)
 class Picture:
-    """A raster output: its bytes, its area in pixels, and whether it was chosen."""
+    """A raster output: its bytes, area in pixels, whether it was chosen, its text."""
 
     data: bytes
     area: int
     is_cover: bool
+    alt: str = ""
 
 
 def describe_pictures(notebook: NotebookNode) -> list[Picture]:
@@ -53,11 +54,11 @@ def describe_pictures(notebook: NotebookNode) -> list[Picture]:
     return pictures
 
 
-def choose_cover(pictures: list[Picture]) -> bytes | None:
+def choose_cover(pictures: list[Picture]) -> Picture | None:
     """Return the most telling picture: the one marked `cover`, else the largest."""
     if not pictures:
         return None
-    return max(pictures, key=lambda each: (each.is_cover, each.area)).data
+    return max(pictures, key=lambda each: (each.is_cover, each.area))
 
 
 def make_thumbnail(data: bytes) -> bytes:
@@ -102,7 +103,8 @@ def _describe(cell: NotebookNode, output: NotebookNode, fallback: str) -> list[P
         width, height = image.size
     shown = own.get("width") if isinstance(own.get("width"), int) else width
     output.metadata.update(width=shown, height=round(height * shown / width))
-    return [Picture(data, width * height, "cover" in tags or bool(own.get("cover")))]
+    is_cover = "cover" in tags or bool(own.get("cover"))
+    return [Picture(data, width * height, is_cover, str(alt))]
 
 
 def _plain(markdown: str) -> str:

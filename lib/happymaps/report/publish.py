@@ -27,6 +27,17 @@ def publish_files(root: Path, files: dict[str, bytes]) -> None:
     _write_if_changed(root / MANIFEST, listing.encode())
 
 
+def add_files(root: Path, files: dict[str, bytes]) -> None:
+    """Write `files` below `root` beside what is there; no later build removes them.
+
+    Args:
+        root: The site's folder.
+        files: Content by path relative to `root`, with `/`.
+    """
+    for name, content in files.items():
+        _write_if_changed(root / name, content)
+
+
 def _read_manifest(root: Path) -> set[str]:
     try:
         names = json.loads((root / MANIFEST).read_text(encoding="utf-8"))

@@ -7,11 +7,13 @@ status `"unreadable"` and the reason.
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+STORE = "store.json"  # what a folder of sweeps and their runs holds
 _OWN_FOLDERS = {"_assets", "figures"}
 
 
@@ -69,7 +71,7 @@ def find_collections(root: Path) -> list[Collection]:
         groups[descriptor.parent.name] = []
     for folder in _run_folders(root):
         groups.setdefault(_collection_name(root, folder), []).append(
-            _read_run(root, folder)
+            read_run(root, folder)
         )
     collections = [_collect(root, name, runs) for name, runs in groups.items()]
     collections.sort(key=lambda each: (bool(each.name), each.created), reverse=True)
@@ -90,17 +92,20 @@ def read_json(path: Path) -> tuple[dict, str]:
 
 
 def _run_folders(root: Path) -> list[Path]:
-    found = {path.parent for path in root.rglob("run.json")}
-    found |= {path.parent for path in root.rglob("notebook.ipynb")}
-    return sorted(folder for folder in found if _is_published(root, folder))
+    """Return the folders of runs below `root`, none of a store: it has its own pages.
 
-
-def _is_published(root: Path, folder: Path) -> bool:
-    """Return whether a run may lie here: hidden folders are runs still under way."""
-    parts = folder.relative_to(root).parts
-    return bool(parts) and not any(
-        part.startswith(".") or part in _OWN_FOLDERS for part in parts
-    )
+    Hidden folders are runs still under way.
+    """
+    found = []
+    for parent, names, files in os.walk(root):
+        folder = Path(parent)
+        if folder != root and STORE in files:
+            names.clear()
+            continue
+        names[:] = [n for n in names if n not in _OWN_FOLDERS and n[0] != "."]
+        if folder != root and {"run.json", "notebook.ipynb"} & set(files):
+            found.append(folder)
+    return sorted(found)
 
 
 def _collection_name(root: Path, folder: Path) -> str:
@@ -108,7 +113,8 @@ def _collection_name(root: Path, folder: Path) -> str:
     return parts[0] if len(parts) > 1 else ""
 
 
-def _read_run(root: Path, folder: Path) -> Run:
+def read_run(root: Path, folder: Path) -> Run:
+    """Return the run in `folder`, which lies below `root`."""
     path = folder.relative_to(root).as_posix()
     record, problem = read_json(folder / "run.json")
     if problem:

@@ -74,7 +74,7 @@ def format_number(value: float, name: str = "") -> str:
     if is_share(name) and 0 <= value <= 1:
         return f"{100 * value:.3g}{NO_BREAK}%"
     if float(value).is_integer() and abs(value) < 1e9:
-        return f"{int(value):,}".replace(",", "\u202f")
+        return f"{int(value):,}".replace(",", "\u202f").replace("-", "−")
     if 1000 <= abs(value) < 1e9:  # not as 1.23e+04
         return format_number(float(f"{value:.3g}"))
     return f"{value:.3g}".replace("-", "−")

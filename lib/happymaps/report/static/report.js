@@ -21,6 +21,7 @@ function setUpTheme() {
 }
 
 function setUpFormulas() {
+  if (!window.renderMathInElement) return; // pages of maps have no formulas
   const environments = ["equation", "align", "gather", "alignat"].flatMap((name) => [
     { left: `\\begin{${name}}`, right: `\\end{${name}}`, display: true },
     { left: `\\begin{${name}*}`, right: `\\end{${name}*}`, display: true },
@@ -35,6 +36,16 @@ function setUpFormulas() {
   for (const element of document.querySelectorAll(".math, .prose")) {
     renderMathInElement(element, { delimiters, throwOnError: false });
   }
+  const displays = [...document.querySelectorAll(".katex-display")];
+  const mark = () => {
+    for (const display of displays) {
+      // What scrolls has to be reachable by keyboard, and nothing else.
+      if (display.scrollWidth > display.clientWidth) display.tabIndex = 0;
+      else display.removeAttribute("tabindex");
+    }
+  };
+  window.addEventListener("load", mark);
+  window.addEventListener("resize", mark);
 }
 
 function setUpFilter() {
@@ -45,29 +56,44 @@ function setUpFilter() {
     element,
     cards: [...element.querySelectorAll(".card")].map((card) => ({
       element: card,
+      status: card.dataset.status,
       text: `${element.dataset.search} ${card.textContent}`.toLowerCase(),
     })),
   }));
   const total = document.querySelectorAll(".card").length;
+  const buttons = [...box.querySelectorAll("[data-show]")];
+  let status = "";
   const apply = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const isFiltered = words.length > 0 || status !== "";
     let shown = 0;
     for (const collection of collections) {
       let here = 0;
       for (const card of collection.cards) {
-        const matches = words.every((word) => card.text.includes(word));
+        const matches = (!status || card.status === status)
+          && words.every((word) => card.text.includes(word));
         card.element.hidden = !matches;
         here += matches;
       }
       collection.element.hidden = here === 0;
-      collection.element.classList.toggle("is-filtered", words.length > 0);
+      collection.element.classList.toggle("is-filtered", isFiltered);
       shown += here;
     }
     document.getElementById("filter-count").textContent =
-      words.length ? `${shown} of ${total}` : "";
+      isFiltered ? `${shown} of ${total}` : "";
     document.getElementById("filter-none").hidden = shown > 0;
   };
-  const clear = () => { input.value = ""; apply(); input.focus(); };
+  const choose = (name) => {
+    status = name;
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", String(button.dataset.show === name));
+    }
+    apply();
+  };
+  for (const button of buttons) {
+    button.addEventListener("click", () => choose(button.dataset.show));
+  }
+  const clear = () => { input.value = ""; choose(""); input.focus(); };
   input.addEventListener("input", apply);
   document.getElementById("filter-clear").addEventListener("click", clear);
   document.addEventListener("keydown", (event) => {
@@ -78,6 +104,19 @@ function setUpFilter() {
   });
   box.hidden = false;
   apply();
+}
+
+/* "2 days ago" for the eye, the date for the pointer, the printer and the machine. */
+function setUpAges() {
+  const steps = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60]];
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  for (const time of document.querySelectorAll("time[data-age]")) {
+    const seconds = (Date.now() - new Date(time.dateTime).getTime()) / 1000;
+    if (!(seconds >= 0)) continue; // no date, or a clock that is ahead
+    const [unit, length] = steps.find(([, size]) => seconds >= size) || ["minute", 60];
+    time.title = time.textContent.trim();
+    time.textContent = seconds < 60 ? "just now" : words.format(-Math.floor(seconds / length), unit);
+  }
 }
 
 function setUpLightbox() {
@@ -133,17 +172,25 @@ function setUpContents() {
 /* What a reader has folded would be missing on paper. */
 function setUpPrint() {
   let opened = [];
+  const swapAges = () => {
+    for (const time of document.querySelectorAll("time[data-age][title]")) {
+      [time.title, time.textContent] = [time.textContent, time.title];
+    }
+  };
   window.addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details.provenance:not([open])")];
     for (const element of opened) element.open = true;
+    swapAges();
   });
   window.addEventListener("afterprint", () => {
     for (const element of opened) element.open = false;
+    swapAges();
   });
 }
 
 setUpTheme();
 setUpFormulas();
+setUpAges();
 setUpFilter();
 setUpLightbox();
 setUpContents();
