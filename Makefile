@@ -42,10 +42,9 @@ unit: $(STAMP) ## the unit tests alone
 	@echo "Unit tests ..."
 	@$(BIN)/python -m pytest tests -n 2 --dist worksteal -q
 
-lab: $(STAMP) ## open JupyterLab on the notebooks
-	@$(BIN)/jupyter labextension disable --level=sys_prefix \
-	  "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1
-	@KERAS_BACKEND=tensorflow $(BIN)/jupyter lab $(LAB_OPTIONS)
+lab: $(STAMP) ## open JupyterLab on the repository, set up as .jupyter/ says [LAB_OPTIONS=]
+	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" \
+	  JUPYTER_PATH="$(CURDIR)/.jupyter" $(BIN)/jupyter lab $(LAB_OPTIONS)
 
 lint: $(STAMP) ## ruff: rules and format, notebooks too
 	@echo "Lint ..."
