@@ -33,7 +33,7 @@ NOTEBOOKS = sorted(
 TIMED = timed_notebooks()
 MEGABYTE = 1_000_000
 TOP_LEVEL = {
-    ".ci", ".gitignore", "CHANGELOG.md",
+    ".ci", ".gitignore", ".jupyter", "CHANGELOG.md",
     "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "constraints.txt", "data",
     "environment.yml", "experiments", "lib", "notebooks", "pyproject.toml",
     "requirements.lock", "tests",
@@ -113,7 +113,10 @@ ALLOWED = {
     "runner": {"json_files", "paths", "messages", "provenance"},
     "store": {"json_files", "messages", "netcdf", "paths", "runner"},
     "sweeps": {"inputs", "json_files", "messages", "paths", "report", "runner", "store"},
-    "report": {"paths", "messages"},
+    "report": {"paths", "messages", "similarity"},
+    "explorer": {"backend", "checks", "datasets", "inspection", "layers"}
+    | {"maximization", "models", "objectives", "paths", "plots", "progress"}
+    | {"regularizers", "scoring", "study"},
 }
 COMMANDS = (
     *("cli", "cli_guard", "cli_sweeps", "explorer", "report", "runner", "store"),

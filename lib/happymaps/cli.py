@@ -11,7 +11,7 @@ import typer
 
 from happymaps import paths
 from happymaps.cli_guard import print_table, report_errors, split_parameters
-from happymaps.cli_sweeps import runs, sweep
+from happymaps.cli_sweeps import compare, runs, sweep
 from happymaps.inputs import resolve_dataset, resolve_inputs, resolve_model
 from happymaps.runner.collection import run_plan
 from happymaps.runner.execution import run_notebook
@@ -33,6 +33,7 @@ data = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
 app.command("sweep")(sweep)
+app.command("compare")(compare)
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
 Given = Annotated[

@@ -109,6 +109,36 @@ def _print_status(chosen: Sweep, out: Path) -> None:
         )
 
 
+@report_errors
+def compare(
+    left: Annotated[
+        str,
+        typer.Argument(
+            help="A .keras file, a folder or .nc file of maps, or a run's key."
+        ),
+    ],
+    right: Annotated[str, typer.Argument(help="Likewise.")],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            metavar="NAME=VALUE",
+            help="For .keras files: of happymaps.map_runs:compute_maps, such as layer.",
+        ),
+    ] = None,
+    out: Store = _STORE,
+) -> None:
+    """Lay the maps of two networks or two runs side by side, unit by unit."""
+    from happymaps.report.compare_site import build_comparison
+    from happymaps.sweeps.comparing import comparison_name, open_maps
+
+    store, given = RunStore(out), split_parameters(parameter)
+    names, maps = zip(*(open_maps(n, store, given) for n in (left, right)), strict=True)
+    store.create()
+    name = comparison_name(left, right)
+    print(f"The comparison: {build_comparison(store.root, name, *maps, names)}")
+
+
 @runs.command("list")
 @report_errors
 def list_runs(out: Store = _STORE) -> None:
