@@ -51,6 +51,7 @@ def site(tmp_path_factory):
     add_collection(root, "faces", "one")
     add_run(root, "faces/one", DRAWN)
     build_site(root)
+    build_store_site(root / "store", sweeps)
     return root
 
 
@@ -74,6 +75,13 @@ def test_a_store_lists_its_sweeps_and_the_newest_runs(site):
         "failed/run10/index.html",
     ]
     assert "seed 0" in page.select_one("#collection-runs").get_text()
+
+
+def test_a_store_leads_back_to_a_site_above_it(site, tmp_path):
+    assert read_page(site, "store").select_one(".trail a")["href"] == "../index.html"
+    make_store(tmp_path / "store")
+    build_store_site(tmp_path / "store", [])
+    assert read_page(tmp_path, "store").select_one(".trail") is None
 
 
 def test_a_run_and_its_sweep_link_to_each_other(site):

@@ -139,7 +139,7 @@ def test_maps_are_packed_into_nearly_square_sheets_of_a_limited_size():
     maps = np.zeros((5, 10, 30, 1), np.uint8)
     sheets = pack_sheets(maps, Packing(10, 30, per_sheet=4, columns=2))
     sizes = [Image.open(io.BytesIO(each)).size for each in sheets]
-    assert sizes == [(60, 20), (30, 10)]
+    assert sizes == [(60, 20), (60, 10)]
 
 
 @pytest.mark.parametrize("colors", [1, 3])
@@ -209,6 +209,16 @@ def test_charts_hold_the_means_over_seeds_and_units():
 
 
 # ------------------------------------------------------------------------- what is read
+
+
+def test_score_gain_and_repeatability_come_first_and_positions_have_no_chart():
+    sweep = make_sweep().rename(seconds="best_real_index")
+    sweep["gain"] = sweep["score"] / 2
+    data = read_sweep(sweep)
+    names = [each.name for each in data.measures]
+    assert names == ["score", "gain", "repeatability", "best_real_index"]
+    charts = make_charts(data, "layer", "tv_weight")
+    assert [chart.title for chart in charts] == names[:3]
 
 
 def test_axes_keep_their_order_and_say_their_values():
@@ -455,8 +465,8 @@ def test_charts_have_a_description_and_a_table():
         assert len(chart.select("tbody tr")) == 3
     assert [each.figcaption.get_text() for each in page.select(".chart")] == [
         "score",
-        "seconds",
         "repeatability",
+        "seconds",
     ]
 
 

@@ -87,7 +87,10 @@ def line_chart(
     low, high = ticks[0], ticks[-1]
     y = BOTTOM - (values - low) / (high - low) * (BOTTOM - TOP)
     order = np.argsort(x, kind="stable")
-    names = x_texts if x_numbers is None else [f"{each:.3g}" for each in x_numbers]
+    names = list(x_texts)
+    if x_numbers is not None:
+        short = [f"{each:.3g}" for each in x_numbers]
+        names = [min(pair, key=len) for pair in zip(names, short, strict=True)]
     return Chart(
         title,
         x_label,

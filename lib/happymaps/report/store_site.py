@@ -20,7 +20,7 @@ from happymaps.report.assets import asset_files
 from happymaps.report.body import make_renderer
 from happymaps.report.compare_page import compare_files
 from happymaps.report.gallery import count_statuses
-from happymaps.report.publish import add_files, publish_files
+from happymaps.report.publish import MANIFEST, add_files, publish_files
 from happymaps.report.runs import Collection, Run, read_json, read_run
 from happymaps.report.sections import Section
 from happymaps.report.sweep_cards import SUMMARY, SweepCard, make_card, sort_cards
@@ -72,7 +72,8 @@ def build_store_site(
         files[f"{path}/index.html"] = page
         files |= {f"{path}/{k}": data for k, data in article.body.files.items()}
     comparisons = _find_comparisons(store)
-    files["index.html"] = _write_start(section, sort_cards(cards), comparisons)
+    above = (store.parent / MANIFEST).is_file()
+    files["index.html"] = _write_start(section, sort_cards(cards), comparisons, above)
     publish_files(store, files)
     return store / "index.html"
 
@@ -165,7 +166,10 @@ def _find_comparisons(store: Path) -> list[tuple[str, str]]:
 
 
 def _write_start(
-    section: Section, cards: list[SweepCard], comparisons: list[tuple[str, str]]
+    section: Section,
+    cards: list[SweepCard],
+    comparisons: list[tuple[str, str]],
+    has_site_above: bool,
 ) -> bytes:
     newest: tuple[Article, ...] = section.articles[:_NUM_NEWEST]
     shown = Section(section.collection, newest)
@@ -173,6 +177,7 @@ def _write_start(
         "store.html.j2",
         section=section,
         sweeps=cards,
+        has_site_above=has_site_above,
         newest=newest,
         comparisons=comparisons,
         num_pages=len(section.articles),

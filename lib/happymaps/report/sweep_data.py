@@ -20,6 +20,7 @@ _RESERVED = {"status", "key", "page", "image", "index"}
 _PIXELS = ("y", "x", "color")
 _TOTAL_VARIATION = re.compile(r"\btv\b")
 REPEATABILITY = "repeatability"
+_FIRST = ("score", "gain", REPEATABILITY)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class SweepData:
         statuses: One of `STATUSES` for each point.
         keys: The key of each point's run, empty where there is none.
         pages: The folder of the notebook that tells of each point, else empty.
-        measures: Numbers, the repeatability first among those made here.
+        measures: Numbers; score, gain and repeatability first.
         notes: Texts of each point or map by label, shaped as in `Measure`.
         indices: The channel of each map, None where unknown, shape `(units, points)`.
         images: Shape `(units, points, y, x, color)`, NaN where there is none, or None.
@@ -112,8 +113,8 @@ def read_sweep(sweep: xr.Dataset) -> SweepData:
     axes = tuple(_read_axis(sweep, name) for name in dims)
     images = _read_images(sweep, dims)
     statuses = tuple(map(_status, sweep["status"].values.ravel()))
-    measures = _read_measures(sweep, dims)
-    repeats = _repeatability(axes, images)
+    measures = [*_read_measures(sweep, dims), *_repeatability(axes, images)]
+    measures.sort(key=lambda each: [each.name != name for name in _FIRST])
     return SweepData(
         **_describe(sweep),
         axes=axes,
@@ -121,7 +122,7 @@ def read_sweep(sweep: xr.Dataset) -> SweepData:
         statuses=statuses,
         keys=_read_folders(sweep, "key", len(statuses)),
         pages=_read_folders(sweep, "page", len(statuses)),
-        measures=(*measures, *repeats),
+        measures=tuple(measures),
         notes=_read_notes(sweep, dims),
         indices=_read_indices(sweep, dims),
         images=images,

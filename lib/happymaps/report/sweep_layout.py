@@ -36,16 +36,20 @@ def choose_grid(data: SweepData) -> tuple[str, str]:
 def make_charts(data: SweepData, rows: str, columns: str) -> list[Chart]:
     """Return a chart of each measure over the columns' axis, one line a row.
 
-    What is in neither is averaged. A list of points is drawn over its first parameter
-    that is a number.
+    What is in neither is averaged, and an axis of one value has no chart. A list of
+    points is drawn over its first parameter that is a number.
     """
     axes = {axis.name: axis for axis in data.axes}
-    drawn = data.measures[:_MOST_CHARTS]
+    # The mean of positions says nothing.
+    able = [each for each in data.measures if not each.name.endswith("_index")]
+    drawn = able[:_MOST_CHARTS]
     if "point" in axes and len(axes) == 1:
         charts = [_chart_points(each, axes["point"]) for each in drawn]
     else:
         across, *lines = [name for name in (columns, rows) if name in axes] or [""]
         across = across or data.axes[0].name
+        if next(len(axis) for axis in data.axes if axis.name == across) == 1:
+            return []
         charts = [_chart_grid(data, each, across, *lines) for each in drawn]
     return [chart for chart in charts if chart]
 
