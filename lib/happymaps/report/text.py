@@ -40,7 +40,8 @@ def format_moment(value: object) -> str:
     except ValueError:
         return str(value or "")
     zone = " UTC" if moment.utcoffset() == datetime.timedelta() else ""
-    return f"{format_date(value)}, {moment:%H:%M}{zone}".replace(" ", NO_BREAK)
+    time = f"{moment:%H:%M}{zone}".replace(" ", NO_BREAK)
+    return f"{format_date(value)}, {time}"
 
 
 def format_shape(value: object) -> str:
