@@ -129,7 +129,7 @@ def compare(
     out: Store = _STORE,
 ) -> None:
     """Lay the maps of two networks or two runs side by side, unit by unit."""
-    from happymaps.report.compare_site import build_comparison
+    from happymaps.report.store_site import build_comparison
     from happymaps.sweeps.comparing import comparison_name, open_maps
 
     store, given = RunStore(out), split_parameters(parameter)
