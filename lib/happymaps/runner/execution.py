@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from happymaps.runner import folders
+from happymaps.runner import folders, oom
 from happymaps.runner.notebooks import (
     file_sha256,
     local_notebook,
@@ -81,10 +81,12 @@ def run_notebook(
         shutil.copyfile(path, staging / "notebook.ipynb")
         extra = {"HAPPYMAPS_RUN_DIR": str(staging)} | dict(environment or {})
         options = {"environment": extra, "timeout": timeout, "stop": stop}
+        kills = oom.count_kills()
         try:
             outcome = execute_with_retry(
                 path, record.parameters, staging, show_progress=show_progress, **options
             )
+            outcome = oom.explain_death(outcome, kills)
         except KeyboardInterrupt as error:
             outcome, interruption = Outcome("interrupted"), error
         seconds = round(time.monotonic() - started, 3)

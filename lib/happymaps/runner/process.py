@@ -29,7 +29,7 @@ class Outcome:
 
     Attributes:
         kind: None for success; else "cell error", "not finished", "dead kernel",
-            "timeout", "interrupted", "disk full" or "error".
+            "timeout", "interrupted", "disk full", "out of memory" or "error".
         cell: Index, from 0, of the cell in the source notebook; None when unknown.
         execution_count: The number beside that cell as it ran.
         name: Class of the exception.
