@@ -2,16 +2,19 @@
 
 import dataclasses
 import datetime
+import errno
 import importlib
 import inspect
 import re
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from happymaps.json_files import write_json
 from happymaps.messages import unknown_name
-from happymaps.netcdf import write_dataset
+from happymaps.netcdf import check_dataset, write_dataset
 from happymaps.runner import folders
 from happymaps.runner.execution import publish_failure, publish_success
 from happymaps.runner.parameters import TYPES, Parameter, coerce_value
@@ -23,6 +26,7 @@ from happymaps.store.run_store import RunStore
 RESULT = "result.nc"
 _NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 _MOST_CHARACTERS = 8000
+_ROOM_BESIDES = 1_000_000
 
 
 def find_function(name: str) -> Callable:
@@ -139,6 +143,7 @@ def run_function(
         try:
             folders.check_free_space(store.root)
             result = function(**parameters)
+            _check_room(result, staging)
             write_dataset(result, staging / RESULT)
             write_json(staging / "metrics.json", _metrics(result))
             record = dataclasses.replace(record, seconds=_since(started))
@@ -148,6 +153,19 @@ def run_function(
             outcome = _describe(error)
     record = dataclasses.replace(record, seconds=_since(started))
     return keep_failure(store, record, outcome)
+
+
+def _check_room(result, folder: Path) -> None:
+    # HDF5 that meets a full disk takes the process down with it.
+    check_dataset(result)
+    free = shutil.disk_usage(folder).free
+    if free < result.nbytes + _ROOM_BESIDES:
+        raise OSError(
+            errno.ENOSPC,
+            f"The result needs {result.nbytes / 1e6:.0f} MB of free disk space. "
+            f"Received: {free / 1e6:.0f} MB at {folder.parent}. Free some, or choose "
+            "another folder",
+        )
 
 
 def keep_failure(store: RunStore, record: RunRecord, outcome: Outcome) -> RunRecord:
