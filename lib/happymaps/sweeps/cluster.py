@@ -49,6 +49,7 @@ def local_client(
     }
     settings = {
         "distributed.scheduler.allowed-failures": _LOST_WORKERS,
+        "distributed.scheduler.http.routes": [],
         "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads,
     }
     with (
@@ -62,8 +63,10 @@ def local_client(
             n_workers=workers,
             threads_per_worker=1,
             host=LOOPBACK,
-            dashboard_address=None,
+            # Any free port, where nothing is served: there is no going without one.
+            dashboard_address=f"{LOOPBACK}:0",
             memory_limit=memory or "auto",
+            scheduler_kwargs={"dashboard": False},
             local_directory=scratch,
             env=environment,
             preload=["happymaps.sweeps.worker_setup"],
@@ -92,6 +95,12 @@ def remote_client(
         raise ValueError(
             "--scheduler must be tcp://HOST:PORT, or tls://HOST:PORT with certificates."
             f" Received: {address!r}."
+        )
+    if address.startswith("tls://") != (security is not None):
+        raise ValueError(
+            "A scheduler at tls://... needs --tls-ca-file, --tls-cert, --tls-key, and "
+            f"one at tcp://... takes none. Received: {address!r}, "
+            f"{'with' if security else 'without'} certificates."
         )
     with _quiet():
         try:
@@ -162,9 +171,8 @@ def _only_allowed_variables() -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Leave it to the sweep to say that a worker or the scheduler was lost."""
-    loggers = [
-        logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")
-    ]
+    names = ("distributed", "distributed.client", "tornado", "asyncio")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)

@@ -91,15 +91,16 @@ def _each_done(
     client: distributed.Client, tasks: Iterator[Task], progress: Progress
 ) -> Iterator[tuple[Task, distributed.Future]]:
     """Yield each task with its future as it ends, and let go of both."""
-    submitted: dict[str, Task] = {}
+    submitted: dict[tuple[str, str, str], Task] = {}
 
     def submit_more() -> list[distributed.Future]:
         workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
         progress.tell_workers(workers)
         futures = []
         while len(submitted) < _AHEAD * workers and (task := next(tasks, None)):
-            # A name of its own: no earlier result and no earlier blame must stick.
-            name = f"{task.key}-{secrets.token_hex(4)}"
+            # A name of its own: no earlier result and no earlier blame must stick. What
+            # it begins with is one for all: the scheduler keeps a record for each.
+            name = ("run_point", task.key, secrets.token_hex(4))
             submitted[name] = task
             futures.append(client.submit(run_point, task, key=name, pure=False))
         return futures

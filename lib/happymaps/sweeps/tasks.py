@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import dask
+
 from happymaps.runner.execution import run_notebook
 from happymaps.runner.process import Outcome
 from happymaps.runner.records import RunError, RunRecord
@@ -107,14 +109,17 @@ def _run(store: RunStore, task: Task) -> RunRecord:
     if task.function:
         deadline = _Deadline(store, task)
         try:
-            return run_function(
-                store,
-                task.function,
-                task.parameters,
-                replace=task.force,
-                call=task.call,
-                **task.surroundings,
-            )
+            # Else xarray would ask the scheduler for leave to write a file, and fail
+            # when that is lost.
+            with dask.config.set(scheduler="synchronous"):
+                return run_function(
+                    store,
+                    task.function,
+                    task.parameters,
+                    replace=task.force,
+                    call=task.call,
+                    **task.surroundings,
+                )
         finally:
             deadline.cancel()
     try:
