@@ -1,0 +1,213 @@
+"""The command `happymaps sweep` on this machine: faults, and what it lays open."""
+
+import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from sweep_cases import (
+    Case,
+    descendants,
+    finish,
+    is_gone,
+    seeds,
+    wait_until,
+)
+
+MEMORY = Path("/sys/fs/cgroup/memory")
+
+
+def test_a_killed_worker_costs_one_repetition(tmp_path):
+    case = Case(tmp_path, seeds(4, "wait"))
+    command = case.start("--workers", "2")
+    os.kill(case.pid(0), signal.SIGKILL)
+    case.give_sign()
+    code, output = finish(command)
+    assert (code, "4 completed, 0 failed" in output) == (0, True), output
+    assert case.statuses() == dict.fromkeys(range(4), "completed")
+    assert case.counts() == {0: 2, 1: 1, 2: 1, 3: 1}
+
+
+def test_ctrl_c_keeps_what_had_finished_and_leaves_no_process(tmp_path):
+    points = [*seeds(2), *seeds(4, "wait")[2:]]
+    case = Case(tmp_path, points)
+    command = case.start("--workers", "2")
+    case.pid(2)
+    wait_until(lambda: case.statuses()[1] == "completed")
+    below = descendants(command.pid)
+    assert len(below) >= 2
+    os.killpg(command.pid, signal.SIGINT)
+    code, output = finish(command)
+    assert code == 130, output
+    assert "happymaps: interrupted. What had completed is kept" in output
+    assert "Traceback" not in output
+    wait_until(lambda: all(map(is_gone, below)))
+    expected = {0: "completed", 1: "completed", 2: "missing", 3: "missing"}
+    assert case.statuses() == expected
+
+    before = case.counts()
+    case.give_sign()
+    code, output = case.run("--workers", "2")
+    assert (code, "2 to run, 2 in the store" in output) == (0, True), output
+    assert case.statuses() == dict.fromkeys(range(4), "completed")
+    assert case.counts() - before == {2: 1, 3: 1}
+
+
+def test_ctrl_c_ends_the_kernels_of_a_notebook_sweep(tmp_path):
+    case = Case(tmp_path, seeds(1, "wait"), function=False)
+    command = case.start("--workers", "1")
+    case.pid(0)
+    below = descendants(command.pid)
+    assert psutil.Process(case.pid(0)) in below
+    os.killpg(command.pid, signal.SIGINT)
+    code, output = finish(command)
+    assert (code, "Traceback" in output) == (130, False), output
+    wait_until(lambda: all(map(is_gone, below)))
+    assert case.statuses() == {0: "missing"}
+
+
+def test_two_sweeps_at_once_over_the_same_points_leave_each_once(tmp_path):
+    case = Case(tmp_path, seeds(12))
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(case.run, "--workers", "1") for _ in range(2)]
+        for each in both:
+            code, output = each.result()
+            assert code == 0, output
+    assert case.statuses() == dict.fromkeys(range(12), "completed")
+    assert sorted(key for key, _ in case.store.records()) == sorted(
+        case.keys().values()
+    )
+    assert case.leftovers() == []
+
+
+CLOCK = """\
+import time
+from pathlib import Path
+true, days = time.time, Path(__file__).with_name("days")
+def jumping():
+    return true() + 86400 * int(days.read_text())
+time.time = jumping
+time.time_ns = lambda: int(1e9 * jumping())
+"""
+
+
+def test_a_clock_that_jumps_costs_nothing_and_proves_nothing(tmp_path):
+    # Every process of the sweep reads this clock.
+    jumps = tmp_path / "jumps"
+    jumps.mkdir()
+    (jumps / "sitecustomize.py").write_text(CLOCK)
+    (jumps / "days").write_text("0")
+
+    def jump_to(days: int) -> None:
+        (jumps / "partial").write_text(str(days))
+        (jumps / "partial").replace(jumps / "days")
+
+    points = [
+        *seeds(2, "wait"),
+        *seeds(6)[2:],
+        {"seed": 6, "deed": "raise MemoryError"},
+    ]
+    case = Case(tmp_path, points)
+    case.store.create()
+    # What another sweep is at work on, by the clock from tomorrow.
+    half = case.store.root / f".tmp-{case.keys()[0]}-00000000"
+    half.mkdir()
+    (half / "result.nc").write_bytes(b"half")
+    future = time.time() + 86400
+    os.utime(half, (future, future))
+
+    paths = os.pathsep.join([str(jumps), str(Path(__file__).parent)])
+    command = case.start("--workers", "2", PYTHONPATH=paths)
+    case.pid(0), case.pid(1)
+    for days in (3, -3):
+        jump_to(days)
+        time.sleep(1)
+    case.give_sign()
+    code, output = finish(command)
+    assert (code, "6 completed, 1 failed" in output) == (1, True), output
+    expected = dict.fromkeys(range(6), "completed") | {6: "out of memory"}
+    assert case.statuses() == expected
+    assert set(case.counts().values()) == {1}
+
+    for path in case.store.root.rglob("*"):
+        if not path.name.startswith("."):
+            os.utime(path, (future, future))
+    code, output = case.run("--workers", "2")
+    assert "0 to run, 7 in the store" in output, output
+    assert case.statuses() == expected
+
+
+def test_a_worker_above_its_memory_fails_its_run_alone(tmp_path):
+    case = Case(tmp_path, [{"seed": 0, "deed": "take memory"}, *seeds(3)[1:]])
+    code, output = case.run("--workers", "2", "--worker-memory", "400MB")
+    assert (code, "2 completed, 1 failed" in output) == (1, True), output
+    expected = {0: "out of memory", 1: "completed", 2: "completed"}
+    assert case.statuses() == expected
+    assert "more memory than --worker-memory allows" in output
+
+
+@pytest.fixture
+def memory_group(tmp_path):
+    """Return a memory cgroup (version 1) in which 1.5 GB can be taken."""
+    group = MEMORY / f"happymaps-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text("1500M")
+    except OSError:
+        pytest.skip("a memory cgroup can be made here by no test")
+    yield group
+    wait_until(lambda: not (group / "cgroup.procs").read_text())
+    group.rmdir()
+
+
+def test_a_kernel_that_the_system_ends_for_its_memory_is_told_apart(
+    tmp_path, memory_group
+):
+    points = [{"seed": 0, "deed": "take memory"}, *seeds(2)[1:]]
+    case = Case(tmp_path, points, function=False)
+    command = case.start("--workers", "1")
+    (memory_group / "cgroup.procs").write_text(str(command.pid))
+    code, output = finish(command)
+    assert code == 1, output
+    assert case.statuses() == {0: "out of memory", 1: "completed"}
+    assert case.counts() == {0: 1, 1: 1}
+
+
+def test_many_points_are_each_run_once(tmp_path):
+    case = Case(tmp_path, seeds(200))
+    code, output = case.run("--workers", "2")
+    assert (code, "200 completed, 0 failed" in output) == (0, True), output
+    assert case.statuses() == dict.fromkeys(range(200), "completed")
+    assert case.counts() == dict.fromkeys(range(200), 1)
+
+
+@pytest.mark.parametrize("function", [True, False], ids=["function", "notebook"])
+def test_workers_are_reached_by_loopback_alone_and_see_no_secret(tmp_path, function):
+    points = [{"seed": 0, "deed": "show environment"}, {"seed": 1, "deed": "wait"}]
+    case = Case(tmp_path, points, function=function)
+    command = case.start("--workers", "1", MY_SECRET_TOKEN="hunter2", OTHER="hunter2")
+    case.pid(1)
+    tree = [psutil.Process(command.pid), *descendants(command.pid)]
+    listening = {
+        connection.laddr.ip
+        for process in tree
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    shown = (case.traces / "environment").read_text()
+    hidden = [Path(f"/proc/{process.pid}/environ").read_bytes() for process in tree[1:]]
+    case.give_sign()
+    code, output = finish(command)
+    assert code == 0, output
+    assert listening == {"127.0.0.1"}
+    assert "PATH=" in shown
+    assert "hunter2" not in shown
+    assert not any(b"hunter2" in each for each in hidden)
+    kept = b"".join(p.read_bytes() for p in case.store.root.rglob("*") if p.is_file())
+    assert b"hunter2" not in kept
+    assert b"completed" in kept
+    json.loads((case.store.folder(case.keys()[0]) / "run.json").read_text())
