@@ -92,11 +92,11 @@ ALLOWED = {
     "fast_pooling": {"backend"},
     "network_pass": {"backend", "fast_layers", "fast_pooling"},
     "readouts": {"backend", "fast_layers"},
-    "diversity": {"backend"},
+    "dissimilarity": {"backend"},
     "single_thread": {"backend"},
     "side_by_side": set(),
     "scoring": ENGINE - {"ascent", "batches", "map_labels"}
-    | {"diversity", "network_pass", "objective_checks", "readouts"},
+    | {"dissimilarity", "network_pass", "objective_checks", "readouts"},
     "batch_sizes": GRAMMAR
     | {"ascent_settings", "backend", "penalty_values", "regularizers", "scoring"}
     | {"single_thread"},
@@ -112,8 +112,13 @@ ALLOWED = {
     "benchmarks": ENGINE | {"maximization"},
     "runner": {"json_files", "paths", "messages", "provenance"},
     "store": {"json_files", "messages", "netcdf", "paths", "runner"},
-    "sweeps": {"inputs", "json_files", "messages", "paths", "report", "runner", "store"},
+    "sweeps": {"inputs", "json_files", "messages", "paths"}
+    | {"report", "runner", "store"},
     "report": {"paths", "messages", "similarity"},
+    "map_runs": {"map_measures", "maximization", "paths", "regularizers", "scoring"}
+    | {"study", "sweepable"},
+    "network_runs": {"backend", "datasets", "inspection", "layers", "messages"}
+    | {"models", "study", "sweepable", "training"},
     "explorer": {"backend", "checks", "datasets", "inspection", "layers"}
     | {"maximization", "models", "objectives", "paths", "plots", "progress"}
     | {"regularizers", "scoring", "study"},
@@ -214,6 +219,7 @@ def test_nothing_imports_notebooks_or_tests():
 
 def test_commands_start_without_tensorflow():
     parts = ("cli", "runner", "report", "recording", "datasets", "plots")
+    parts += ("store", "sweeps", "map_runs", "network_runs", "inputs")
     modules = [
         module
         for module in MODULES
@@ -288,6 +294,15 @@ def test_module_has_at_most_300_lines(module):
 def test_public_name_resolves(name):
     assert getattr(hm, name) is not None
     assert name in dir(hm)
+
+
+def test_no_public_name_is_taken_by_a_module():
+    # Importing a module would put it in the place of the name.
+    lazy = set(hm.__all__) - set(vars(hm))
+    assert not lazy & {
+        module.split(".")[-1] for module in MODULES if module.count(".") == 1
+    }
+    assert callable(hm.sweepable)
 
 
 def test_public_name_that_does_not_exist_is_an_attribute_error():

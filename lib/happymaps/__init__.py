@@ -2,6 +2,9 @@
 
 import importlib
 
+# Its module has the same name, and would be found in its place.
+from happymaps.sweepable import sweepable
+
 # Loaded on first use, so that the command line and the notebooks that only read
 # results do not wait for TensorFlow.
 _HOMES = {
@@ -83,12 +86,11 @@ _HOMES = {
     "split_dataset": "datasets",
     "study_network": "study",
     "sweep": "maximization",
-    "sweepable": "sweepable",
     "train": "training",
     "unit": "objectives",
     "value_claim": "statistics",
 }
-__all__ = list(_HOMES)
+__all__ = [*_HOMES, "sweepable"]
 
 
 def __getattr__(name: str):
@@ -98,4 +100,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOMES)
+    return sorted(__all__)

@@ -11,7 +11,7 @@ import xarray as xr
 from happymaps import layers as _layers
 from happymaps.backend import keras, tf
 from happymaps.checks import check_choice, check_images
-from happymaps.diversity import dissimilarity
+from happymaps.dissimilarity import dissimilarity
 from happymaps.network_pass import NetworkPass, last_layers
 from happymaps.objective_checks import check_layer_shape, check_term, layer_of
 from happymaps.objectives import Objective, channel, check_objectives, unit

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from happymaps.backend import tf
-from happymaps.diversity import dissimilarity
+from happymaps.dissimilarity import dissimilarity
 from happymaps.maximization import maximize
 from happymaps.objectives import channel, diversity
 from happymaps.scoring import score_images
