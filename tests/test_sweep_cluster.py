@@ -9,6 +9,7 @@ import pytest
 from sweep_cases import Case, Cluster, cluster, finish, seeds, wait_until
 
 from happymaps.sweeps.cluster import tls_security
+from happymaps.sweeps.running import Options, Workers, run_sweep
 
 
 def test_a_lost_scheduler_ends_the_command_and_costs_nothing_finished(tmp_path):
@@ -35,14 +36,12 @@ def test_a_lost_scheduler_ends_the_command_and_costs_nothing_finished(tmp_path):
         assert case.counts() - began <= Counter([2, 3, 3])
 
 
-def test_nobody_at_the_address_is_told(tmp_path):
+def test_nobody_at_the_address_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("happymaps.sweeps.cluster._CONNECT_SECONDS", 2)
     case = Case(tmp_path, seeds(1))
-    address = Cluster(tmp_path / "cluster").address
-    fast = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s"}
-    code, output = case.run("--scheduler", address, **fast)
-    assert code == 1
-    assert f"happymaps: No scheduler answers at {address}" in output
-    assert "Traceback" not in output
+    where = Workers(scheduler=Cluster(tmp_path / "cluster").address)
+    with pytest.raises(OSError, match=f"No scheduler answers at {where.scheduler}"):
+        run_sweep(case.sweep, case.store, where, Options())
 
 
 def make_certificates(folder: Path) -> dict[str, Path]:
@@ -67,7 +66,9 @@ def make_certificates(folder: Path) -> dict[str, Path]:
     return {name: Path(path) for name, path in paths.items()}
 
 
-def test_an_encrypted_cluster_takes_who_has_a_certificate_and_nobody_else(tmp_path):
+def test_an_encrypted_cluster_takes_who_has_a_certificate_and_nobody_else(
+    tmp_path, monkeypatch
+):
     files = make_certificates(tmp_path / "certificates")
     options = [text for name in files for text in (f"--tls-{name}", str(files[name]))]
     case = Case(tmp_path, seeds(3))
@@ -76,19 +77,19 @@ def test_an_encrypted_cluster_takes_who_has_a_certificate_and_nobody_else(tmp_pa
         assert code == 0, output
         assert case.statuses() == dict.fromkeys(range(3), "completed")
 
-        fast = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s"}
-        own = make_certificates(tmp_path / "others")
-        others = [text for n in own for text in (f"--tls-{n}", str(own[n]))]
+        code, output = case.run("--scheduler", found.address, "--force")
+        assert code == 1
+        assert "happymaps: A scheduler at tls://... needs --tls-ca-file" in output
+
+        monkeypatch.setattr("happymaps.sweeps.cluster._CONNECT_SECONDS", 2)
+        others = make_certificates(tmp_path / "others").values()
         plain = found.address.replace("tls:", "tcp:")
-        for address, given in (
-            (found.address, []),
-            (plain, []),
-            (found.address, others),
+        for where in (
+            Workers(scheduler=plain),
+            Workers(scheduler=found.address, certificates=tuple(others)),
         ):
-            code, output = case.run("--scheduler", address, "--force", *given, **fast)
-            assert code == 1, output
-            assert output.splitlines()[-1].startswith("happymaps: "), output
-            assert "Traceback" not in output
+            with pytest.raises(OSError, match="No scheduler answers"):
+                run_sweep(case.sweep, case.store, where, Options(force=True))
     assert case.counts() == dict.fromkeys(range(3), 1)
 
 

@@ -12,6 +12,7 @@ import pytest
 from sweep_cases import (
     Case,
     descendants,
+    environment,
     finish,
     is_gone,
     seeds,
@@ -120,7 +121,7 @@ def test_a_clock_that_jumps_costs_nothing_and_proves_nothing(tmp_path):
     future = time.time() + 86400
     os.utime(half, (future, future))
 
-    paths = os.pathsep.join([str(jumps), str(Path(__file__).parent)])
+    paths = os.pathsep.join([str(jumps), environment()["PYTHONPATH"]])
     command = case.start("--workers", "2", PYTHONPATH=paths)
     case.pid(0), case.pid(1)
     for days in (3, -3):

@@ -36,9 +36,8 @@ HOSTILE = [
     "\\'\nopen({path!r}, 'w')\n'",
     '"""\nopen({path!r}, \'w\')\n"""',
     "{{seed}} $(touch {path}) `touch {path}`",
-    "../../evil",
+    "../../evil https://example.org/evil",
     "/absolute/evil",
-    "https://example.org/evil",
     "<script>alert(1)</script>",
 ]
 
