@@ -110,11 +110,12 @@ ALLOWED = {
     "maximization": ENGINE,
     "keras_vis": {"backend", "layers", "messages"},
     "benchmarks": ENGINE | {"maximization"},
-    "runner": {"json_files", "paths", "messages", "provenance"},
+    "lean_imports": set(),
+    "runner": {"json_files", "lean_imports", "paths", "messages", "provenance"},
     "store": {"json_files", "messages", "netcdf", "paths", "runner"},
     "sweeps": {"inputs", "json_files", "messages", "paths"}
     | {"report", "runner", "store"},
-    "report": {"paths", "messages", "similarity"},
+    "report": {"lean_imports", "paths", "messages", "similarity"},
     "map_runs": {"map_measures", "maximization", "paths", "regularizers", "scoring"}
     | {"study", "sweepable"},
     "network_runs": {"backend", "datasets", "inspection", "layers", "messages"}

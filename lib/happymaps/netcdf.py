@@ -1,6 +1,7 @@
 """Labeled arrays as files: NetCDF 4, compressed."""
 
 import json
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,10 +32,36 @@ def write_dataset(dataset: "xr.Dataset", path: Path) -> None:
     for holder in (storable, *storable.variables.values()):
         holder.attrs = {key: _to_attribute(v) for key, v in holder.attrs.items()}
     numeric = [key for key, v in storable.variables.items() if v.ndim and _is_number(v)]
-    partial = path.with_name(f".{path.name}")
     compression = {key: {"zlib": True, "complevel": 4} for key in numeric}
-    storable.to_netcdf(partial, engine="h5netcdf", encoding=compression)
+    # Through memory: HDF5 that meets a full disk takes the process down with it.
+    content = storable.to_netcdf(engine="h5netcdf", encoding=compression)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    partial.write_bytes(content)
     partial.replace(path)
+
+
+def read_arrays(path: Path) -> "xr.Dataset":
+    """Return the arrays of a file that `write_dataset` wrote, without attributes.
+
+    All coordinates but those of dimensions come as variables. In a tenth of the time
+    that xarray takes, which counts where hundreds of files are read.
+    """
+    import h5py
+    import xarray as xr
+
+    found = {}
+    with h5py.File(path, "r") as file:
+        for name, array in file.items():
+            # A dimension without coordinate is an array that holds nothing.
+            if array.attrs.get("NAME", b"").startswith(b"This is a netCDF dimension"):
+                continue
+            is_text = h5py.check_string_dtype(array.dtype) is not None
+            values = array.asstr()[()] if is_text else array[()]
+            scales = [
+                axis[0].name.strip("/") if len(axis) else name for axis in array.dims
+            ]
+            found[name] = (scales, values)
+    return xr.Dataset(found)
 
 
 def _to_attribute(value: object) -> object:

@@ -15,6 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
+from happymaps.lean_imports import skip_url_grammar
 from happymaps.runner.notebooks import cell_tags
 from happymaps.runner.process import DISK_FULL
 
@@ -82,9 +83,7 @@ def _run(request: dict) -> dict:
 
 
 def _execute(request: dict, cells: list[dict]) -> None:
-    # jsonschema would build a grammar of URLs for a second or two, to check nothing
-    # that is in a notebook; it does without where the module is missing.
-    sys.modules["rfc3987_syntax"] = None
+    skip_url_grammar()
     import papermill
     from traitlets.config import Config
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from happymaps.messages import unknown_name
-from happymaps.store.recalling import read_result
+from happymaps.netcdf import read_arrays
+from happymaps.store.functions import RESULT
 from happymaps.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -77,13 +78,14 @@ def _result(store: RunStore, point: dict) -> "xr.Dataset":
     if record:
         status = "completed"
         if record.get("function"):
-            result = read_result(store, key).drop_attrs()
+            result = read_arrays(store.folder(key) / RESULT)
         else:
             result = xr.Dataset(_numbers(store.folder(key)))
     elif store.find_failure(key):
         status = "failed"
     shown = page if (store.folder(page) / "notebook.ipynb").is_file() else ""
-    return result.assign(status=status, key=key, page=shown)
+    own = [name for name in point["parameters"] if name in result.variables]
+    return result.drop_vars(own).assign(status=status, key=key, page=shown)
 
 
 def _numbers(folder: Path) -> dict[str, float]:

@@ -161,6 +161,8 @@ def _only_allowed_variables() -> Iterator[None]:
     kept = dict(os.environ)
     os.environ.clear()
     os.environ.update(allowed_environment(kept))
+    # Of a worker that was killed, multiprocessing would warn at the very end.
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
     try:
         yield
     finally:

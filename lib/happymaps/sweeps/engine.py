@@ -13,7 +13,14 @@ from happymaps.store.identity import library_sha256
 from happymaps.store.run_store import RunStore
 from happymaps.sweeps.progress import Progress
 from happymaps.sweeps.sweep_file import Point, Sweep, identify
-from happymaps.sweeps.tasks import Result, Task, one_line, record_of, run_point
+from happymaps.sweeps.tasks import (
+    Result,
+    Task,
+    WorkerError,
+    one_line,
+    record_of,
+    run_point,
+)
 
 # Tasks that the scheduler knows of at a time, for each worker: enough to keep it busy,
 # few enough that a sweep of any length takes the same memory.
@@ -42,7 +49,8 @@ def run_points(
         timeout: Seconds for each run.
 
     Raises:
-        ConnectionError: The scheduler was lost. What had finished is kept.
+        ConnectionError: The scheduler was lost, or a worker sees another store or
+            another library. What had finished is kept.
     """
     make_task = _task_maker(sweep, store, force, timeout)
     suspects = []
@@ -130,6 +138,8 @@ def _result_of(
             "give the same command."
         )
     error = future.exception()
+    if isinstance(error, WorkerError):
+        raise ConnectionError(str(error))
     if isinstance(error, distributed.KilledWorker):
         outcome = _lost_worker(error, client)
     else:

@@ -58,39 +58,44 @@ def run_sweep(sweep: Sweep, store: RunStore, workers: Workers, options: Options)
         OSError: No scheduler answers, or it was lost.
         KeyboardInterrupt: Ctrl-C; what had finished is kept.
     """
-    if not options.dry_run:
-        store.create()
-        describe_sweep(sweep, store)
     parts = [sweep]
     if options.pages and sweep.function:
         parts.append(pages_of(sweep))
-    failed = 0
-    with contextlib.ExitStack() as stack:
-        client = None
+    if options.dry_run:
         for part in parts:
-            state = read_state(part, store)
-            _tell_corrupt(part, store, state, dry_run=options.dry_run)
-            points = choose_points(
-                state, retry_failed=options.retry_failed, force=options.force
-            )
-            kept = len(part.points) - len(points)
-            print(
-                f"{part.title}: {len(points)} to run, {kept} in the store", flush=True
-            )
-            if options.dry_run:
-                for point in points:
-                    print(f"would run: {point.label}")
+            for point in _choose(part, store, options)[0]:
+                print(f"would run: {point.label}")
+        return 0
+    store.create()
+    describe_sweep(sweep, store)
+    page = store.root / "sweeps" / sweep.name / "index.html"
+    failed, client, has_changed = 0, None, not page.is_file()
+    with contextlib.ExitStack() as stack:
+        for part in parts:
+            points, known_failures = _choose(part, store, options)
+            failed += known_failures
+            if not points:
                 continue
-            if points and client is None:
-                client = stack.enter_context(_connect(workers, len(points)))
-            if points:
-                failed += _run(part, points, store, client, options)
-            failed += 0 if options.retry_failed or options.force else len(state.failed)
-    if not options.dry_run:
+            client = client or stack.enter_context(_connect(workers, len(points)))
+            failed += _run(part, points, store, client, options)
+            has_changed = True
+    if has_changed:
         build_pages(store)
-        page = store.root / "sweeps" / sweep.name / "index.html"
-        print(f"The sweep's page: {page}")
+    print(f"The sweep's page: {page}")
     return failed
+
+
+def _choose(sweep: Sweep, store: RunStore, options: Options) -> tuple[list[Point], int]:
+    """Return the points to run, and how many of the others have failed before."""
+    state = read_state(sweep, store)
+    _tell_corrupt(sweep, store, state, dry_run=options.dry_run)
+    points = choose_points(
+        state, retry_failed=options.retry_failed, force=options.force
+    )
+    kept = len(sweep.points) - len(points)
+    print(f"{sweep.title}: {len(points)} to run, {kept} in the store", flush=True)
+    failures = [point for point in state.failed if point not in points]
+    return points, len(failures)
 
 
 @contextlib.contextmanager

@@ -61,6 +61,10 @@ class Result(NamedTuple):
     error: str = ""
 
 
+class WorkerError(RuntimeError):
+    """A worker that cannot do any point of the sweep."""
+
+
 def run_point(task: Task) -> Result:
     """Run a point unless the store has it; keep what came of it.
 
@@ -68,7 +72,7 @@ def run_point(task: Task) -> Result:
     not try again what would fail again.
 
     Raises:
-        RuntimeError: This worker sees another store or another library.
+        WorkerError: This worker sees another store or another library.
     """
     store = RunStore(task.store)
     _check_worker(store, task)
@@ -92,13 +96,13 @@ def one_line(error: dict[str, object]) -> str:
 
 def _check_worker(store: RunStore, task: Task) -> None:
     if not store.exists:
-        raise RuntimeError(
+        raise WorkerError(
             "A worker must see the run store at the same path. Received: "
             f"{store.root}, which holds none here. Put the store on a disk that all "
             "machines share."
         )
     if library_sha256() != task.library:
-        raise RuntimeError(
+        raise WorkerError(
             "A worker must have the library of the machine that started the sweep. "
             "Received: other source. Install the same revision, and start the worker "
             "again."
