@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from happymaps.inputs import resolve_inputs, resolve_model
 from happymaps.runner.folders import slug
 from happymaps.store.functions import RESULT, coerce_arguments, run_function
-from happymaps.store.identity import KEY_DIGITS, function_identity, key_of
+from happymaps.store.identity import function_identity, key_of
 from happymaps.store.recalling import read_result
 from happymaps.store.run_store import RunStore
 
@@ -78,8 +78,8 @@ def _maps_of_network(model: str, store: RunStore, given: Mapping) -> "xr.Dataset
 
 def _title(store: RunStore, key: str) -> str:
     parameters = store.find(key)["parameters"]
-    shown = [f"{n} {parameters[n]}" for n in ("layer", "seed") if n in parameters]
-    return ", ".join([key[: KEY_DIGITS // 3], *shown])
+    shown = [f"seed {parameters['seed']}"] if "seed" in parameters else []
+    return ", ".join([str(parameters.get("layer", "run")), *shown, key[:6]])
 
 
 def _read(path: Path) -> "xr.Dataset":
