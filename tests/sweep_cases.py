@@ -149,6 +149,8 @@ def start_command(*words: str, **extra: str) -> subprocess.Popen:
         text=True,
         env=environment(**extra),
         start_new_session=True,
+        # Where the tests themselves run in the background, Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
