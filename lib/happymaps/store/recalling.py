@@ -34,10 +34,23 @@ def recall(function: str, /, **parameters: object) -> "xr.Dataset":
     root = os.environ.get("HAPPYMAPS_STORE")
     if not root:
         return find_function(function)(**arguments)
-    store = RunStore(root)
-    store.create()
+    return recall_from(RunStore(root), function, arguments)
+
+
+def recall_from(store: RunStore, function: str, arguments: dict) -> "xr.Dataset":
+    """Return the result of a function, computed if the store has no sound one.
+
+    Args:
+        store: The store; made if it is not there.
+        function: "module:name".
+        arguments: All parameters, coerced.
+
+    Raises:
+        RuntimeError: The function failed; the store holds the traceback.
+    """
     key = key_of(function_identity(function, arguments))
     if store.find(key) is None or store.problems(key):
+        store.create()
         record = run_function(store, function, arguments, replace=True)
         if record.error:
             raise RuntimeError(

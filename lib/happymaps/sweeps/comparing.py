@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from happymaps.inputs import resolve_inputs, resolve_model
 from happymaps.runner.folders import slug
-from happymaps.store.functions import RESULT, coerce_arguments, run_function
-from happymaps.store.identity import function_identity, key_of
-from happymaps.store.recalling import read_result
+from happymaps.store.functions import RESULT, coerce_arguments
+from happymaps.store.recalling import read_result, recall_from
 from happymaps.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ def open_maps(
         given: Parameters of `happymaps.map_runs:compute_maps` for a network.
 
     Raises:
-        ValueError: Neither of these, or it holds no maps.
-        RuntimeError: The maps could not be made.
+        ValueError: Neither of these, it holds no maps, or they could not be made.
     """
     path = Path(named)
     if path.suffix == ".keras":
@@ -64,16 +62,10 @@ def comparison_name(left: str, right: str) -> str:
 def _maps_of_network(model: str, store: RunStore, given: Mapping) -> "xr.Dataset":
     parameters = resolve_inputs(dict(given)) | {"model": model}
     arguments = coerce_arguments(MAPS_FUNCTION, parameters)
-    key = key_of(function_identity(MAPS_FUNCTION, arguments))
-    if store.find(key) is None or store.problems(key):
-        store.create()
-        record = run_function(store, MAPS_FUNCTION, arguments, replace=True)
-        if record.error:
-            raise ValueError(
-                f"The maps of {model} could not be made: {record.error['message']} "
-                f"See {record.folder}."
-            )
-    return read_result(store, key)
+    try:
+        return recall_from(store, MAPS_FUNCTION, arguments)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
 
 
 def _title(store: RunStore, key: str) -> str:
