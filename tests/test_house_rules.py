@@ -93,7 +93,8 @@ ALLOWED = {
     "network_pass": {"backend", "fast_layers", "fast_pooling"},
     "readouts": {"backend", "fast_layers"},
     "dissimilarity": {"backend"},
-    "single_thread": {"backend"},
+    "processors": set(),
+    "single_thread": {"backend", "processors"},
     "side_by_side": set(),
     "scoring": ENGINE - {"ascent", "batches", "map_labels"}
     | {"dissimilarity", "network_pass", "objective_checks", "readouts"},
@@ -111,9 +112,10 @@ ALLOWED = {
     "keras_vis": {"backend", "layers", "messages"},
     "benchmarks": ENGINE | {"maximization"},
     "lean_imports": set(),
-    "runner": {"json_files", "lean_imports", "paths", "messages", "provenance"},
+    "runner": {"json_files", "lean_imports", "paths", "messages"}
+    | {"processors", "provenance"},
     "store": {"json_files", "messages", "netcdf", "paths", "runner"},
-    "sweeps": {"inputs", "json_files", "messages", "paths"}
+    "sweeps": {"inputs", "json_files", "messages", "paths", "processors"}
     | {"report", "runner", "store"},
     "report": {"lean_imports", "paths", "messages", "similarity"},
     "map_runs": {"map_measures", "maximization", "paths", "regularizers", "scoring"}

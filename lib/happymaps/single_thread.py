@@ -10,6 +10,7 @@ import os
 import numpy as np
 
 from happymaps.backend import has_gpu, tf
+from happymaps.processors import num_cpus
 
 _LARGE = 2**21  # numbers that the layers make of an image
 
@@ -65,5 +66,4 @@ def num_threads() -> int:
     asked = asked or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
     if asked:
         return asked
-    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return num_cpus()

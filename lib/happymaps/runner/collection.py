@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from happymaps.json_files import write_json
+from happymaps.processors import num_cpus
 from happymaps.runner.execution import run_notebook
 from happymaps.runner.folders import short_hash, slug
 from happymaps.runner.notebooks import (
@@ -223,8 +224,4 @@ def _share_cpus(jobs: int) -> dict[str, str]:
     """Return the environment in which TensorFlow takes its share of the processors."""
     if "TF_NUM_INTRAOP_THREADS" in os.environ:
         return {}
-    if hasattr(os, "sched_getaffinity"):
-        cpus = len(os.sched_getaffinity(0))
-    else:
-        cpus = os.cpu_count() or 1
-    return {"TF_NUM_INTRAOP_THREADS": str(max(1, cpus // jobs))}
+    return {"TF_NUM_INTRAOP_THREADS": str(max(1, num_cpus() // jobs))}

@@ -11,19 +11,13 @@ import dask
 import distributed
 from distributed.security import Security
 
+from happymaps.processors import num_cpus
 from happymaps.runner.environment import allowed_environment
 
 LOOPBACK = "127.0.0.1"
 # How often a point may lose its worker before it is blamed for it.
 _LOST_WORKERS = 2
 _CONNECT_SECONDS = 30
-
-
-def num_cpus() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from happymaps.store.functions import keep_failure
 from happymaps.store.identity import library_sha256
 from happymaps.store.run_store import RunStore
 from happymaps.sweeps.progress import Progress
-from happymaps.sweeps.sweep_file import Point, Sweep, identify
+from happymaps.sweeps.sweep_file import Point, Sweep
 from happymaps.sweeps.tasks import (
     Result,
     Task,
@@ -84,7 +84,7 @@ def _task_maker(
             notebook=str(sweep.notebook),
             function=sweep.function,
             parameters=point.parameters,
-            identity=identify(sweep.notebook, sweep.function, point.parameters),
+            identity=point.identity,
             call=call,
             force=force,
             timeout=timeout,

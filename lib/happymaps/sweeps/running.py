@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from happymaps.processors import num_cpus
 from happymaps.store.opening import assemble
 from happymaps.store.run_store import RunStore
 from happymaps.sweeps.progress import Progress
@@ -94,8 +95,8 @@ def _choose(sweep: Sweep, store: RunStore, options: Options) -> tuple[list[Point
     )
     kept = len(sweep.points) - len(points)
     print(f"{sweep.title}: {len(points)} to run, {kept} in the store", flush=True)
-    failures = [point for point in state.failed if point not in points]
-    return points, len(failures)
+    runs_failed = options.retry_failed or options.force
+    return points, 0 if runs_failed else len(state.failed)
 
 
 @contextlib.contextmanager
@@ -107,7 +108,7 @@ def _connect(workers: Workers, num_points: int) -> Iterator["distributed.Client"
         security = cluster.tls_security(*workers.certificates)
         connection = cluster.remote_client(workers.scheduler, security=security)
     else:
-        count = min(workers.count or cluster.num_cpus(), num_points)
+        count = min(workers.count or num_cpus(), num_points)
         connection = cluster.local_client(count, memory=workers.memory)
     with connection as client:
         yield client

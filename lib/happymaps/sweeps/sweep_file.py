@@ -31,11 +31,13 @@ class Point:
 
     Attributes:
         key: Of its run in the store.
+        identity: What the key stands for.
         parameters: All of them, coerced.
         label: What tells it from its neighbors, e.g. `layer=conv2d_1, seed=3`.
     """
 
     key: str
+    identity: dict[str, object]
     parameters: dict[str, object]
     label: str
 
@@ -66,6 +68,7 @@ class Sweep:
 
     def describe(self) -> dict[str, object]:
         """Return the content of `sweep.json`."""
+        pages = pages_of(self).points if self.function else self.points
         return {
             "name": self.name,
             "title": self.title,
@@ -77,12 +80,12 @@ class Sweep:
             "points": [
                 {
                     "key": p.key,
-                    "page": _page_key(self.notebook, p),
+                    "page": page.key,
                     "parameters": {
                         n: v for n, v in p.parameters.items() if n not in self.fixed
                     },
                 }
-                for p in self.points
+                for p, page in zip(self.points, pages, strict=True)
             ],
         }
 
@@ -140,9 +143,8 @@ def _combine(path, notebook, function, base, points, axes) -> tuple[Point, ...]:
         chosen = point | dict(zip(axes, values, strict=True))
         parameters = base | chosen
         label = ", ".join(f"{name}={value}" for name, value in chosen.items())
-        made = Point(
-            key_of(identify(notebook, function, parameters)), parameters, label
-        )
+        identity = _identify(notebook, function, parameters)
+        made = Point(key_of(identity), identity, parameters, label)
         if made.key in found:
             raise ValueError(
                 f"{path}: each point must differ. Received twice: {label}. Keep one."
@@ -153,19 +155,16 @@ def _combine(path, notebook, function, base, points, axes) -> tuple[Point, ...]:
 
 def pages_of(sweep: Sweep) -> Sweep:
     """Return the sweep of the notebook at the points of a function's sweep."""
-    points = tuple(
-        dataclasses.replace(point, key=_page_key(sweep.notebook, point))
-        for point in sweep.points
-    )
+    points = []
+    for point in sweep.points:
+        identity = notebook_identity(sweep.notebook, point.parameters)
+        made = dataclasses.replace(point, key=key_of(identity), identity=identity)
+        points.append(made)
     title = f"{sweep.title}, pages"
-    return dataclasses.replace(sweep, title=title, function="", points=points)
+    return dataclasses.replace(sweep, title=title, function="", points=tuple(points))
 
 
-def _page_key(notebook: Path, point: Point) -> str:
-    return key_of(notebook_identity(notebook, point.parameters))
-
-
-def identify(
+def _identify(
     notebook: Path, function: str, parameters: Mapping[str, object]
 ) -> dict[str, object]:
     """Return the identity of a point's run: of the function, else of the notebook."""
