@@ -1,16 +1,14 @@
 """One run from end to end: real kernels, real failures, and what they leave behind."""
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
-import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from small_disks import small_disk
 
 from happymaps.runner.execution import run_notebook
 from happymaps.runner.records import RunError
@@ -189,19 +187,6 @@ def test_two_runs_into_one_folder_leave_one_whole_run(tmp_path):
         assert hashlib.sha256(content).hexdigest() == digest
     value = f"divisor = {written['parameters']['divisor']}"
     assert value in (tmp_path / "run" / "notebook.ipynb").read_text()
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int):
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    allowed = hasattr(os, "getuid") and os.getuid() == 0 and shutil.which("mount")
-    if not allowed or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_is_told_and_harms_no_older_run(tmp_path):

@@ -6,10 +6,7 @@ the sweep itself runs in this process.
 
 import contextlib
 import json
-import os
-import shutil
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from small_disks import small_disk
 from sweep_cases import (
     Case,
     Cluster,
@@ -143,19 +141,6 @@ def test_a_function_that_asks_for_too_much_memory_is_told_apart(tmp_path, worker
 
 
 # ------------------------------------------------------------------ disk and store
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    allowed = hasattr(os, "getuid") and os.getuid() == 0 and shutil.which("mount")
-    if not allowed or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.mark.parametrize(
