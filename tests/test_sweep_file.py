@@ -8,9 +8,16 @@ import pytest
 import yaml
 
 from happymaps import paths
+from happymaps.sweepable import sweepable
 from happymaps.sweeps.sweep_file import load_sweep, pages_of
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
+FUNCTION = "happymaps.map_runs:compute_maps"
+
+
+@sweepable
+def count_to(*, last: int) -> None:
+    """Stand for a function whose parameter has no default."""
 
 
 @pytest.fixture
@@ -112,6 +119,11 @@ def test_the_committed_sweeps_are_sound():
         ({"grid": {"b": [1, 1.0]}}, "must differ. Received twice: b=1.0"),
         ({"parameters": {"a": 1}, "grid": {"a": [2]}}, "'a' in `parameters` and in `g"),
         ({"notebook": ""}, "must name its `notebook`"),
+        ({"notebook": "", "function": FUNCTION}, "with a `title`"),
+        (
+            {"notebook": "", "function": FUNCTION, "title": "Sums", "profile": "full"},
+            "`profile` is that of a notebook",
+        ),
         ({"notebook": 3}, "`notebook` must be a text. Received: 3"),
         ({"notebook": "no.ipynb"}, "existing .ipynb file. Received: 'no.ipynb'"),
         ({"notebook": "https://a.test/b.ipynb"}, "must be a file on this machine"),
@@ -158,3 +170,19 @@ def test_pages_are_the_notebooks_runs_of_the_same_points(write):
     assert pages_of(sweep).points == sweep.points
     keys = [point["page"] for point in sweep.describe()["points"]]
     assert keys == [point.key for point in sweep.points]
+
+
+def test_a_function_with_a_title_needs_no_notebook(write):
+    function = {"function": "happymaps.network_runs:train_network", "title": "Networks"}
+    sweep = load_sweep(write(function | {"notebook": "", "grid": {"seed": [3, 4]}}))
+    assert sweep.notebook is None
+    assert chosen(sweep, "seed", "num_folds") == [(3, 5), (4, 5)]
+    described = sweep.describe()
+    assert described["notebook"] == ""
+    assert [p["page"] for p in described["points"]] == [p.key for p in sweep.points]
+
+
+def test_a_function_without_a_default_wants_a_value(write):
+    content = {"notebook": "", "function": f"{__name__}:count_to", "title": "Numbers"}
+    with pytest.raises(ValueError, match="must be given, since the function has no"):
+        load_sweep(write(content))

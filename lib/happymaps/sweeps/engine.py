@@ -81,7 +81,7 @@ def _task_maker(
         return Task(
             store=str(store.root),
             key=point.key,
-            notebook=str(sweep.notebook),
+            notebook=str(sweep.notebook or ""),
             function=sweep.function,
             parameters=point.parameters,
             identity=point.identity,

@@ -61,6 +61,11 @@ def run_sweep(sweep: Sweep, store: RunStore, workers: Workers, options: Options)
     """
     parts = [sweep]
     if options.pages and sweep.function:
+        if sweep.notebook is None:
+            raise ValueError(
+                "--pages needs a notebook that tells of each point. "
+                f"{sweep.path} names none. Leave out --pages, or name one."
+            )
         parts.append(pages_of(sweep))
     if options.dry_run:
         for part in parts:

@@ -1,6 +1,7 @@
 """The sweep file: what to run, over which values. Read safely, and checked whole."""
 
 import dataclasses
+import inspect
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Sweep:
         name: Folder name, from the file's name and the values given besides.
         title: One line.
         path: Of the file.
-        notebook: Absolute path.
+        notebook: Absolute path; None for a function that has no notebook.
         function: "module:name", or "".
         fixed: The parameters that all points share.
         axes: Values by the name of each parameter of the grid, in the file's order.
@@ -60,7 +61,7 @@ class Sweep:
     name: str
     title: str
     path: Path
-    notebook: Path
+    notebook: Path | None
     function: str
     fixed: dict[str, object]
     axes: dict[str, list]
@@ -68,12 +69,14 @@ class Sweep:
 
     def describe(self) -> dict[str, object]:
         """Return the content of `sweep.json`."""
-        pages = pages_of(self).points if self.function else self.points
+        is_told = self.function and self.notebook
+        pages = pages_of(self).points if is_told else self.points
+        notebook = relative_to_repository(self.notebook) if self.notebook else ""
         return {
             "name": self.name,
             "title": self.title,
             "file": relative_to_repository(self.path),
-            "notebook": relative_to_repository(self.notebook),
+            "notebook": notebook,
             "function": self.function,
             "parameters": self.fixed,
             "axes": self.axes,
@@ -101,7 +104,8 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
             repository's root), `parameters` (fixed values), `grid` (a list of values
             for each name, run in all combinations) and `points` (a list of mappings,
             each run with the whole grid); `profile` (of the notebook in the plan),
-            `title`, and `function` ("module:name", run in the notebook's stead).
+            `title`, and `function` ("module:name", run in the notebook's stead). With
+            a function and a title, `notebook` can be left out.
         given: Values in the place of those that the file fixes.
 
     Raises:
@@ -109,10 +113,8 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
     """
     path = Path(path)
     content = read_content(path)
-    notebook = _find_notebook(path, content.notebook)
-    known = read_parameters(notebook)
-    if content.function:
-        _check_function(path, content.function, known)
+    notebook = _find_notebook(path, content)
+    known = _find_parameters(path, notebook, content)
     given = dict(given or {})
     content = content._replace(parameters=content.parameters | given)
     _check_names(path, known, content)
@@ -124,10 +126,11 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
     }
     points = [_coerce(path, known, point) for point in content.points] or [{}]
     varying = [*points[0], *axes]
+    _check_complete(path, base, varying)
     stem = "-".join([path.stem, *(str(value) for value in given.values())])
     return Sweep(
         name=slug(stem),
-        title=content.title or notebook_title(read_notebook(notebook), notebook.stem),
+        title=content.title or _title(notebook),
         path=path.resolve(),
         notebook=notebook,
         function=content.function,
@@ -165,7 +168,7 @@ def pages_of(sweep: Sweep) -> Sweep:
 
 
 def _identify(
-    notebook: Path, function: str, parameters: Mapping[str, object]
+    notebook: Path | None, function: str, parameters: Mapping[str, object]
 ) -> dict[str, object]:
     """Return the identity of a point's run: of the function, else of the notebook."""
     if function:
@@ -173,16 +176,46 @@ def _identify(
     return notebook_identity(notebook, parameters)
 
 
-def _find_notebook(path: Path, name: str) -> Path:
+def _title(notebook: Path) -> str:
+    return notebook_title(read_notebook(notebook), notebook.stem)
+
+
+def _find_notebook(path: Path, content: Content) -> Path | None:
+    name = content.notebook
     if not name:
+        if content.function and content.title:
+            return None
         raise ValueError(
-            f"{path} must name its `notebook`. Received: none. Give a path from the "
-            "repository's root, or beside the file."
+            f"{path} must name its `notebook`, or a `function` with a `title`. "
+            "Received: neither. Give the notebook's path from the repository's root, "
+            "or beside the file."
         )
     for folder in (paths.repository_root(), path.absolute().parent):
         if (folder / name).is_file():
             return local_notebook(folder / name)
     return local_notebook(name)  # says what is wrong with it
+
+
+def _check_complete(path: Path, base: dict[str, object], varying: list[str]) -> None:
+    # A function's parameter, unlike a notebook's, can be without a default.
+    missing = [n for n, value in base.items() if value is inspect.Parameter.empty]
+    missing = [name for name in missing if name not in varying]
+    if missing:
+        raise ValueError(
+            f"{path}: {', '.join(missing)} must be given, since the function has no "
+            "default for it. Add it to `parameters` or to `grid`."
+        )
+
+
+def _find_parameters(
+    path: Path, notebook: Path | None, content: Content
+) -> dict[str, Parameter]:
+    if notebook is None:
+        return function_parameters(content.function)
+    known = read_parameters(notebook)
+    if content.function:
+        _check_function(path, content.function, known)
+    return known
 
 
 def _check_function(path: Path, name: str, known: dict[str, Parameter]) -> None:
@@ -215,9 +248,14 @@ def _check_names(path: Path, known: dict[str, Parameter], content: Content) -> N
             seen[name] = place
 
 
-def _profile(path: Path, profile: str, notebook: Path) -> dict[str, object]:
+def _profile(path: Path, profile: str, notebook: Path | None) -> dict[str, object]:
     if not profile or profile == QUICK:
         return {}
+    if notebook is None:
+        raise ValueError(
+            f"{path}: a `profile` is that of a notebook, and none is named. Received: "
+            f"{profile!r}. Leave it out."
+        )
     entries = {entry.notebook.resolve(): entry for entry in load_plan(_PLAN)}
     profiles = entries[notebook].profiles if notebook in entries else {}
     if profile not in profiles:
