@@ -16,7 +16,13 @@ def kept(tmp_path, monkeypatch):
     return tmp_path / "processed" / "models"
 
 
-def test_a_seed_names_the_people_that_a_network_has_not_seen():
+@pytest.fixture
+def untrained(monkeypatch):
+    """Who is held out does not depend on what is learned."""
+    monkeypatch.setattr("happymaps.study.study_network", lambda *args, **options: None)
+
+
+def test_a_seed_names_the_people_that_a_network_has_not_seen(untrained):
     people = [
         set(open_network("synthetic_faces", seed=s, **SMALL).held_out.metadata.person)
         for s in (0, 1, 5)
@@ -25,7 +31,16 @@ def test_a_seed_names_the_people_that_a_network_has_not_seen():
     assert not people[0] & people[1]
 
 
-def test_nobody_is_on_both_sides_of_the_split():
+def test_networks_of_several_seeds_can_be_trained_without_the_same_people(untrained):
+    people = [
+        set(open_network("synthetic_faces", **case, **SMALL).held_out.metadata.person)
+        for case in ({"seed": 3}, {"seed": 1, "fold": 3}, {"seed": 1})
+    ]
+    assert people[0] == people[1]
+    assert not people[0] & people[2]
+
+
+def test_nobody_is_on_both_sides_of_the_split(untrained):
     found = open_network("synthetic_faces", seed=3, **SMALL)
     learned, new = (set(part.metadata.person) for part in found[1:])
     assert not learned & new

@@ -3,6 +3,7 @@
 A network is named by its seed, which also says whom it has not seen: the people are
 dealt into folds, and the network of seed s is trained without fold s modulo
 `num_folds`. So networks differ in their initial weights, their people and their data.
+Networks to be compared on new people are trained without the same `fold`.
 """
 
 import functools
@@ -36,6 +37,7 @@ def open_network(
     target: str = "facing_left",
     split: str = "person",
     num_folds: int = 5,
+    fold: int | None = None,
     seed: int = 0,
     **architecture,
 ) -> Network:
@@ -50,7 +52,8 @@ def open_network(
         target: What the faces are labeled for, as in `load_dataset`.
         split: `"person"` holds out whole people, `"image"` single images.
         num_folds: How many folds, >= 2.
-        seed: Of initial weights and training; modulo `num_folds` the fold held out.
+        fold: Which is held out, 0 to `num_folds` - 1; None for the seed's.
+        seed: Of initial weights and training; modulo `num_folds` the seed's fold.
         **architecture: Options of `build_cnn`, such as `filters`.
 
     Raises:
@@ -67,9 +70,8 @@ def open_network(
             target=target,
         )
         return Network(study.model, study.dataset, study.dataset)
-    learned, held_out = _open_fold(
-        dataset, image_size, target, split, num_folds, seed % num_folds
-    )
+    fold = seed % num_folds if fold is None else fold
+    learned, held_out = _open_fold(dataset, image_size, target, split, num_folds, fold)
     return Network(study_network(learned, seed=seed, **architecture), learned, held_out)
 
 
