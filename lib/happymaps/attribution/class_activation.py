@@ -1,11 +1,14 @@
 """What the class activation maps share: the layer, its values and their gradients."""
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import xarray as xr
 
 from happymaps import layers as _layers
 from happymaps.attribution.explained import Explained, Group, compile_for
+from happymaps.attribution.labels import label_attributions
 from happymaps.attribution.positions import enlarge, position_sizes
 from happymaps.backend import keras, tf
 from happymaps.layers import find_layer, layer_path, layer_paths
@@ -50,10 +53,13 @@ def layers_for(explained: Explained, layer: str | int | None) -> list[str]:
         ValueError: No such layer, one that the score does not depend on, or one without
             the positions of the input.
     """
-    paths = [_layer_before(explained, group, layer) for group in explained.groups]
-    for path in paths:
-        _check_positions(explained, path)
-    return paths
+    return [
+        explained.kept(
+            ("layer", layer, explained.activation, group.objectives[0].places),
+            lambda group=group: _layer_before(explained, group, layer),
+        )
+        for group in explained.groups
+    ]
 
 
 def heat(explained: Explained, coarse: np.ndarray) -> np.ndarray:
@@ -62,8 +68,15 @@ def heat(explained: Explained, coarse: np.ndarray) -> np.ndarray:
     return enlarge(coarse, sizes)[..., None]
 
 
-def activity(explained: Explained, paths: list[str]) -> Activity:
-    """Return the values of one layer per group, and the gradients by them."""
+def activities(
+    explained: Explained, paths: list[str]
+) -> Iterator[tuple[np.ndarray, Activity]]:
+    """Yield which images, and what a layer makes of them, in blocks.
+
+    Args:
+        explained: The images and objectives.
+        paths: The layer of each group.
+    """
     functions = [
         explained.kept(
             ("tapped", path, group.batched.structure),
@@ -71,9 +84,32 @@ def activity(explained: Explained, paths: list[str]) -> Activity:
         )
         for path, group in zip(paths, explained.groups, strict=True)
     ]
-    return Activity(
-        *explained.evaluate(functions, explained.images, explained.everyone())
-    )
+    for owners in explained.blocks_of_groups():
+        found = explained.evaluate(functions, explained.images[owners], owners)
+        yield owners, Activity(*found)
+
+
+def activation_map(
+    explained: Explained, method: str, layer: str | int | None, combine: Callable
+) -> xr.DataArray:
+    """Return the labeled heat maps of a method.
+
+    Args:
+        explained: The images and objectives.
+        method: Its name.
+        layer: As in `layers_for`.
+        combine: Function of values and gradients, shape (images, *positions, channels),
+            that gives the coarse maps, shape (images, *positions).
+    """
+    paths = layers_for(explained, layer)
+    scores = np.empty(len(explained.images), np.float32)
+    maps = np.empty((*explained.images.shape[:-1], 1), np.float32)
+    with explained.progress(method, len(explained.images)):
+        for owners, found in activities(explained, paths):
+            scores[owners] = found.scores
+            maps[owners] = heat(explained, combine(found.values, found.gradients))
+    layers = ", ".join(dict.fromkeys(paths))
+    return label_attributions(explained, maps, scores, method, layer=layers)
 
 
 def _layer_before(explained: Explained, group: Group, layer) -> str:
@@ -82,14 +118,20 @@ def _layer_before(explained: Explained, group: Group, layer) -> str:
     read = {id(find_layer(model, place)) for place in places}
     network = _layers.cut(model, places, pre_activation=explained.activation != "post")
     before = {id(find_layer(network, path)) for path in layer_paths(network)} - read
-    if layer is not None:
+    if layer is None:
+        path = _last_convolution(model, before, places)
+    else:
         path = layer_path(model, layer)
-        if id(find_layer(model, layer)) not in before:
-            raise ValueError(
-                f"The layer must come before {', '.join(map(str, places))}, which the "
-                f"objective reads. Received: {path!r}. Choose an earlier layer."
-            )
-        return path
+    if id(find_layer(model, path)) not in before:
+        raise ValueError(
+            f"The layer must come before {', '.join(map(str, places))}, which the "
+            f"objective reads. Received: {path!r}. Choose an earlier layer."
+        )
+    _check_positions(explained, path)
+    return path
+
+
+def _last_convolution(model: keras.Model, before: set[int], places: list) -> str:
     for path in reversed(layer_paths(model)):
         found = find_layer(model, path)
         if isinstance(found, _CONVOLUTIONS) and id(found) in before:
@@ -103,7 +145,7 @@ def _layer_before(explained: Explained, group: Group, layer) -> str:
 
 def _check_positions(explained: Explained, path: str) -> None:
     network = _layers.cut(explained.model, [path], pre_activation=False)
-    shape, expected = network.output_shape[1:], explained.images.shape[1:]
+    shape, expected = tuple(network.outputs[0].shape)[1:], explained.images.shape[1:]
     if len(shape) != len(expected) or len(shape) < 2 or None in shape:
         raise ValueError(
             "Expected a layer with the positions of the input, whose shape is "

@@ -71,8 +71,7 @@ class Explained:
         self.groups, places = [], {}
         for number, members in enumerate(group_by_layers(different)):
             chosen = [different[member] for member in members]
-            batched = BatchedObjectives(model, chosen, activation, plain=True)
-            self.groups.append(Group(chosen, batched))
+            self.groups.append(Group(chosen, self._batched(chosen)))
             places |= {o: (number, row) for row, o in enumerate(chosen)}
         found = [places[objective] for objective in self.objectives]
         self._group_of, self._row_of = np.array(found, int).T
@@ -90,6 +89,13 @@ class Explained:
         for start in range(0, total, self.batch_size):
             stop = min(start + self.batch_size, total)
             yield np.divmod(np.arange(start, stop), count)
+
+    def blocks_of_groups(self) -> Iterator[np.ndarray]:
+        """Yield blocks of images whose objectives read the same layers."""
+        for number in range(len(self.groups)):
+            members = np.flatnonzero(self._group_of == number)
+            for start in range(0, len(members), self.batch_size):
+                yield members[start : start + self.batch_size]
 
     def scores(self, inputs: np.ndarray, owners: np.ndarray) -> np.ndarray:
         """Return the score of each input under its owner's objective."""
@@ -135,6 +141,13 @@ class Explained:
             if self._bar is not None:
                 self._bar.update(len(groups))
         return results
+
+    def _batched(self, objectives: list[Objective]) -> BatchedObjectives:
+        key = ("objectives", self.activation, *objectives)
+        options = {"activation": self.activation, "plain": True}
+        return self.kept(
+            key, lambda: BatchedObjectives(self.model, objectives, **options)
+        )
 
     @contextlib.contextmanager
     def progress(self, method: str, total: int) -> Iterator[None]:

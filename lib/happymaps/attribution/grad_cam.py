@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from happymaps.attribution.class_activation import activity, heat, layers_for
+from happymaps.attribution.class_activation import activation_map
 from happymaps.attribution.explained import Explained
-from happymaps.attribution.labels import label_attributions
 from happymaps.backend import keras
 from happymaps.objectives import Objective
 
@@ -38,8 +37,9 @@ def grad_cam(
             that the objective reads.
 
     Returns:
-        As in `gradient`, but one value per position: the last dimension, `color`, has
-        the length 1. The attribute `layer` names the layer.
+        As in `gradient`, but one value per position, never negative: the last
+        dimension, `color`, has the length 1. The attribute `layer` names the layer, or
+        the layers where the objectives read different ones.
 
     Raises:
         ValueError: As in `gradient`; a layer without the positions of the input, or one
@@ -47,12 +47,10 @@ def grad_cam(
         TypeError: As in `gradient`.
     """
     explained = Explained(model, objective, images, activation, batch_size)
-    paths = layers_for(explained, layer)
-    with explained.progress("grad_cam", len(explained.images)):
-        scores, values, gradients = activity(explained, paths)
+    return activation_map(explained, "grad_cam", layer, _combine)
+
+
+def _combine(values: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     positions = tuple(range(1, values.ndim - 1))
     weights = gradients.mean(axis=positions, keepdims=True)
-    coarse = np.maximum((weights * values).sum(axis=-1), 0)
-    return label_attributions(
-        explained, heat(explained, coarse), scores, "grad_cam", layer=", ".join(paths)
-    )
+    return np.maximum((weights * values).sum(axis=-1), 0)

@@ -9,7 +9,7 @@ from happymaps.backend import keras
 from happymaps.kept_loops import _is_told_by_config
 from happymaps.models import fingerprint
 
-_MOST = 16  # per network
+_MOST = 32  # per network
 _KEPT = weakref.WeakKeyDictionary()
 _LOCK = threading.Lock()
 

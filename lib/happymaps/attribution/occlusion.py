@@ -1,7 +1,7 @@
 """Occlusion by a patch."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -58,32 +58,37 @@ def occlusion(
     patch = sizes_of("patch", patch, sizes)
     half = tuple(max(1, size // 2) for size in patch)
     stride = half if stride is None else sizes_of("stride", stride, patch)
-    places = list(_places(sizes, patch, stride))
+    masks = _masks(sizes, patch, stride)
     scores = explained.scores(explained.images, explained.everyone())
-    drops, covers = np.zeros(explained.images.shape), np.zeros(sizes)
-    for place in places:
-        covers[place] += 1
-    with explained.progress("occlusion", len(places) * len(explained.images)):
-        for owners, chosen in explained.repeated(len(places)):
-            inputs = explained.images[owners]
-            for position, (owner, which) in enumerate(zip(owners, chosen, strict=True)):
-                inputs[position][places[which]] = base.values[owner][places[which]]
-            falls = scores[owners] - explained.scores(inputs, owners)
-            for owner, which, fall in zip(owners, chosen, falls, strict=True):
-                drops[owner][places[which]] += fall
-    values = drops / covers.reshape(*sizes, *(1,) * (drops.ndim - 1 - len(sizes)))
+    channels = (1,) * (explained.images.ndim - 1 - len(sizes))
+    holes = masks.reshape(*masks.shape, *channels)
+    falls = np.zeros((len(scores), len(masks)))
+    with explained.progress("occlusion", falls.size):
+        for owners, chosen in explained.repeated(len(masks)):
+            inputs = np.where(
+                holes[chosen], base.values[owners], explained.images[owners]
+            )
+            found = explained.scores(inputs, owners)
+            falls[owners, chosen] = scores[owners] - found
+    heat = np.tensordot(falls, masks, 1) / masks.sum(axis=0)
+    values = np.broadcast_to(
+        heat.reshape(*heat.shape, *channels), explained.images.shape
+    )
     return label_attributions(
         explained, values, scores, "occlusion", baseline=base, patch=list(patch),
         stride=list(stride),
     )  # fmt: skip
 
 
-def _places(sizes: tuple, patch: tuple, stride: tuple) -> Iterator[tuple[slice, ...]]:
-    """Yield where the patches lie, as slices of the axes of positions."""
+def _masks(sizes: tuple, patch: tuple, stride: tuple) -> np.ndarray:
+    """Return the masks of the patches, shape (patches, *sizes)."""
     starts = [
         sorted({*range(0, size - length + 1, step), size - length})
         for size, length, step in zip(sizes, patch, stride, strict=True)
     ]
-    for start in itertools.product(*starts):
-        pairs = zip(start, patch, strict=True)
-        yield tuple(slice(first, first + length) for first, length in pairs)
+    corners = list(itertools.product(*starts))
+    masks = np.zeros((len(corners), *sizes), bool)
+    for mask, corner in zip(masks, corners, strict=True):
+        pairs = zip(corner, patch, strict=True)
+        mask[tuple(slice(first, first + length) for first, length in pairs)] = True
+    return masks

@@ -1,47 +1,17 @@
 """Copies of a network with other gradients, and one seed for all generators."""
 
 import weakref
-from collections.abc import Iterator
 
 import numpy as np
 
-from happymaps.backend import keras, tf
+from happymaps.attribution.modified_relus import RELUS, modified_copy
+from happymaps.backend import tf
 from happymaps.keras_vis.releases import is_legacy
 from happymaps.keras_vis.tensors import input_of
 from happymaps.keras_vis.traps import warn_once
 
 # Of a model, its modified copies. They do not refer to it, so it can be let go.
 _modified = weakref.WeakKeyDictionary()
-
-# Activations that users of guided backpropagation do not expect to be modified.
-_OUTPUT_ACTIVATIONS = ("linear", "softmax", "sigmoid")
-_ACTIVATION_LAYERS = (
-    keras.layers.ELU,
-    keras.layers.LeakyReLU,
-    keras.layers.PReLU,
-    keras.layers.ReLU,
-)
-
-
-@tf.custom_gradient
-def guided_relu(values):
-    """Return relu(values), with the gradient g (g > 0) (relu(values) > 0)."""
-    outputs = tf.nn.relu(values)
-
-    def gradient(grads):
-        passes = (grads > 0) & (outputs > 0)
-        return grads * tf.cast(passes, grads.dtype)
-
-    return outputs, gradient
-
-
-@tf.custom_gradient
-def rectified_relu(values):
-    """Return relu(values), with the gradient g (g > 0)."""
-    return tf.nn.relu(values), tf.nn.relu
-
-
-_RELUS = {"guided": guided_relu, "rectified": rectified_relu}
 
 
 def modify_model_backprop(model, backprop_modifier):
@@ -61,9 +31,9 @@ def modify_model_backprop(model, backprop_modifier):
     Raises:
         ValueError: Another modifier or kind of network.
     """
-    if backprop_modifier not in _RELUS:
+    if backprop_modifier not in RELUS:
         raise ValueError(
-            f"backprop_modifier must be one of {', '.join(map(repr, _RELUS))}. "
+            f"backprop_modifier must be one of {', '.join(map(repr, RELUS))}. "
             f"Received: {backprop_modifier!r}."
         )
     copies = _modified.setdefault(model, {})
@@ -71,7 +41,7 @@ def modify_model_backprop(model, backprop_modifier):
     if key in copies:
         _warn_if_stale(model, copies[key])
     else:
-        copies[key] = _modified_copy(model, _RELUS[backprop_modifier])
+        copies[key] = _copied(model, backprop_modifier)
     return copies[key]
 
 
@@ -81,88 +51,13 @@ def set_random_seed(seed_value=1337):
     tf.random.set_seed(seed_value)
 
 
-class _ModifiedRelu(keras.Operation):
-    """A ReLU that is no layer, which would shift the places of those after it."""
-
-    def __init__(self, relu, name: str) -> None:
-        super().__init__(name=name)
-        self._relu = relu
-
-    def call(self, values):
-        return self._relu(values)
-
-    def compute_output_spec(self, values):
-        return keras.KerasTensor(values.shape, values.dtype)
-
-
-def _modified_copy(model, relu):
-    forced = {id(found) for found in model.layers[1:]} if is_legacy() else set()
-    others = set()
-
-    def clone(layer):
-        if _is_relu(layer) and isinstance(layer, keras.Layer):
-            policy = layer.dtype_policy
-            return keras.layers.Activation(relu, name=layer.name, dtype=policy)
-        if _is_relu(layer):
-            return _ModifiedRelu(relu, layer.name)
-        config = layer.get_config()
-        if id(layer) in forced and "activation" in config:
-            if config["activation"] != "relu":
-                others.add(layer.name)
-            config["activation"] = relu
-        elif not is_legacy() and _has_other_activation(layer, config):
-            others.add(layer.name)
-        return type(layer).from_config(_replaced(config, relu))
-
+def _copied(model, backprop_modifier):
     input_of(model)
-    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
-    copy.set_weights(model.get_weights())
-    _warn_of_others(sorted(others))
+    # In 0.4.1 the first layer alone keeps its activation, whichever it is.
+    forced = model.layers[1:] if is_legacy() else None
+    copy, others = modified_copy(model, RELUS[backprop_modifier], forced=forced)
+    _warn_of_others(others)
     return copy
-
-
-def _is_relu(operation) -> bool:
-    """Return whether an operation, layer or not, is a plain ReLU.
-
-    Keras has a layer `ReLU`, an activation `ReLU` and an operation `Relu`, of which
-    only the layer is public; the first two have options.
-    """
-    options = ("max_value", "negative_slope", "threshold")
-    return type(operation).__name__.lower() == "relu" and not any(
-        getattr(operation, option, None) for option in options
-    )
-
-
-def _has_other_activation(layer, config: dict) -> bool:
-    usual = ("relu", *_OUTPUT_ACTIVATIONS)
-    return isinstance(layer, _ACTIVATION_LAYERS) or any(
-        key.endswith("activation") and value is not None and value not in usual
-        for key, value in _entries(config)
-    )
-
-
-def _entries(config) -> Iterator[tuple[str, object]]:
-    """Yield the keys and values of a layer's config at any depth."""
-    if isinstance(config, dict):
-        yield from config.items()
-        config = list(config.values())
-    if isinstance(config, list | tuple):
-        for item in config:
-            yield from _entries(item)
-
-
-def _replaced(config, relu):
-    """Return a layer's config with each ReLU, at any depth, replaced by a function."""
-    if isinstance(config, list | tuple):
-        return type(config)(_replaced(item, relu) for item in config)
-    if not isinstance(config, dict):
-        return config
-    return {
-        key: relu
-        if key.endswith("activation") and value == "relu"
-        else _replaced(value, relu)
-        for key, value in config.items()
-    }
 
 
 def _warn_of_others(names: list[str]) -> None:

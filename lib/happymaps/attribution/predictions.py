@@ -1,0 +1,34 @@
+"""The class that a network finds in each image, as what is to be explained."""
+
+import numpy as np
+
+from happymaps.backend import keras
+from happymaps.objectives import Objective, logit
+from happymaps.scoring import score_images
+
+
+def predicted_objectives(model: keras.Model, images: np.ndarray) -> list[Objective]:
+    """Return the logit of each image's most probable class.
+
+    Args:
+        model: A classifier with one output per class, or a single one for two classes:
+            with it, the objective is the logit where that is above 0 and its negative
+            elsewhere.
+        images: Shape `(images, *input shape)`.
+
+    Raises:
+        ValueError: Images that do not fit, or a network with another kind of output.
+    """
+    shape = model.output_shape
+    if not isinstance(shape, tuple) or len(shape) != 2 or None in shape[1:]:
+        raise ValueError(
+            "Expected a classifier whose only output is one number per class. "
+            f"Received: output shape {shape}. Name the objectives yourself, such as "
+            "unit(layer, index)."
+        )
+    classes = [logit(index) for index in range(shape[1])]
+    scores = score_images(model, classes, images).values
+    if len(classes) == 1:
+        (only,) = classes
+        return [only if score > 0 else -only for score in scores[0]]
+    return [classes[index] for index in scores.argmax(axis=0)]
