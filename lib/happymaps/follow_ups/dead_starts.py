@@ -1,0 +1,200 @@
+"""Units that are off at the gray start, and what three objectives make of them.
+
+keras-vis climbs the output after the ReLU (`post`). Where that is zero all over, it has
+no slope, and the map stays as it started: a dead start. Whether any real image wakes
+the unit is another question.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from happymaps.follow_ups.hidden_brightness import draw_filters
+from happymaps.sweepable import sweepable
+
+if TYPE_CHECKING:
+    from happymaps.backend import keras
+
+OBJECTIVES = ("post", "pre", "leaky")
+# Name in the result -> what it is, and its unit.
+_MEANINGS = {
+    "num_units": ("units of the layer", "1"),
+    "off_share": ("share of units off at the start", "1"),
+    "dead_share": ("share of units that no real image wakes", "1"),
+    "off_but_awake_share": ("of the units off at the start, awake on real images", "1"),
+    "output_start": ("output after the ReLU, at the start", "activation"),
+    "output_end": ("output after the ReLU, of the map", "activation"),
+    "best_real_output": ("output after the ReLU, best real image", "activation"),
+    "pattern": ("what the map looks like", ""),
+}
+
+
+class _Climb(NamedTuple):
+    """How maps are made; `weights` by layer."""
+
+    weights: dict[str, float]
+    num_units: int
+    num_steps: int
+    pixels: tuple[float, float]
+    starts: np.ndarray
+
+
+@sweepable
+def measure_dead_starts(
+    *,
+    dataset: str = "synthetic_faces",
+    model: str = "",
+    image_size: str = "",
+    target: str = "facing_left",
+    lowest_pixel: float = 0.0,
+    highest_pixel: float = 1.0,
+    climbed: list[str] = [],  # noqa: B006 - never changed
+    num_units: int = 8,
+    num_filters: int = 32,
+    num_starts: int = 2,
+    num_steps: int = 60,
+    filter_tv_weight: float = 0.01,
+    dense_tv_weight: float = 10.0,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return how many units of a network are off at the start, and how far maps climb.
+
+    Args:
+        dataset: As in `load_dataset`.
+        model: Path of a network to look into; empty for the follow-ups' own.
+        image_size: `"HEIGHTxWIDTH"`, as in `open_network`.
+        target: What the faces are labeled for.
+        lowest_pixel: Black for the network.
+        highest_pixel: White for the network.
+        climbed: Layers whose maps are made; empty for all convolutions and hidden dense
+            layers, which are counted in any case.
+        num_units: Units of each layer whose maps are made, evenly spread; of all layers
+            as many as the smallest one has, if it has fewer.
+        num_filters: Of the first convolution, drawn raw and stretched.
+        num_starts: Random starts, >= 1.
+        num_steps: Steps of each optimization.
+        filter_tv_weight: Weight of `TotalVariation` for filters.
+        dense_tv_weight: The same for dense units.
+        seed: Of the network, and of the start of the maps that are drawn.
+
+    Returns:
+        By `layer`, over all units: `num_units`, `off_share` (mean over starts),
+        `dead_share` and `off_but_awake_share` (NaN where none is off), in [0, 1]. By
+        `climbed` and `unit`: `best_real_output`; with `start`: `output_start`; with
+        `objective` (`OBJECTIVES`): `output_end` and `pattern`. By `channel` of the
+        first convolution: as `draw_filters`. Without dimensions: `hidden_off_share`,
+        of the dense layers. All outputs are after the ReLU, averaged over positions.
+
+    Raises:
+        ValueError: As in `open_network`; a layer that the network lacks.
+    """
+    from happymaps.follow_ups.networks import open_network
+    from happymaps.inspection import convolution_layers, dense_layers, output_layer
+    from happymaps.layers import input_shape
+    from happymaps.starts import start_images
+
+    pixels = (lowest_pixel, highest_pixel)
+    source = {"model": model, "image_size": image_size, "pixel_range": pixels}
+    network, learned, _ = open_network(dataset, target=target, seed=seed, **source)
+    filters = convolution_layers(network)
+    hidden = [n for n in dense_layers(network) if n != output_layer(network)]
+    starts = start_images(range(num_starts), input_shape(network), pixels)
+    counts = [_count(network, n, starts, learned.images) for n in (*filters, *hidden)]
+    weights = dict.fromkeys(filters, filter_tv_weight)
+    weights |= dict.fromkeys(hidden, dense_tv_weight)
+    climbed = climbed or [*weights]
+    sizes = [each.num_units.item() for each in counts if each.layer in climbed]
+    climb = _Climb(weights, min(num_units, *sizes), num_steps, pixels, starts)
+    maps = [_climb_layer(network, name, climb, learned.images) for name in climbed]
+    drawn = draw_filters(
+        network,
+        filters[0],
+        count=num_filters,
+        pixels=pixels,
+        tv_weight=filter_tv_weight,
+        num_steps=num_steps,
+        seed=seed,
+    )
+    return _label(counts, maps, drawn, hidden)
+
+
+def _count(
+    network: "keras.Model", layer: str, starts: np.ndarray, images: np.ndarray
+) -> xr.Dataset:
+    """Return how many units of a layer are off at the starts, and on real images.
+
+    A unit's output is never negative, so that its mean over positions is zero where it
+    has no slope anywhere.
+    """
+    from happymaps.scoring import layer_objectives, score_images
+
+    units = layer_objectives(network, layer)
+    at_start = score_images(network, units, starts, activation="post").values
+    on_data = score_images(network, units, images, activation="post").values
+    off, awake = at_start <= 0, on_data.max(axis=1) > 0
+    both = (off & awake[:, None]).sum()
+    found = {
+        "num_units": len(units),
+        "off_share": off.mean(),
+        "dead_share": 1 - awake.mean(),
+        "off_but_awake_share": both / off.sum() if off.any() else np.nan,
+    }
+    return xr.Dataset(found, {"layer": layer})
+
+
+def _climb_layer(
+    network: "keras.Model", layer: str, climb: _Climb, images: np.ndarray
+) -> xr.Dataset:
+    """Return how much units put out at their starts and at their maps."""
+    from happymaps.map_measures import classify_patterns
+    from happymaps.maximization import maximize
+    from happymaps.regularizers import TotalVariation
+    from happymaps.scoring import layer_objectives, score_images
+
+    units = layer_objectives(network, layer, count=climb.num_units)
+    real = score_images(network, units, images, activation="post").max("image").values
+    low, high = climb.pixels
+    output, pattern = [], []
+    for objective in OBJECTIVES:
+        maps = maximize(
+            network,
+            units,
+            regularizers=(TotalVariation(climb.weights[layer]),),
+            activation=objective,
+            seed_input=climb.starts,
+            input_range=climb.pixels,
+            num_steps=climb.num_steps,
+        ).image.values
+        output.append(_outputs(network, units, maps))
+        pattern.append(classify_patterns((maps - low) / (high - low)))
+    at_start = score_images(network, units, climb.starts, activation="post").values
+    found = {
+        "best_real_output": ("unit", real),
+        "output_start": (("unit", "start"), at_start),
+        "output_end": (("objective", "unit", "start"), np.stack(output)),
+        "pattern": (("objective", "unit", "start"), np.stack(pattern)),
+    }
+    return xr.Dataset(found, {"climbed": layer, "objective": list(OBJECTIVES)})
+
+
+def _outputs(network: "keras.Model", units: list, maps: np.ndarray) -> np.ndarray:
+    """Return what each unit puts out for its own maps, shape (units, starts)."""
+    from happymaps.scoring import score_images
+
+    count, starts = maps.shape[:2]
+    flat = maps.reshape(-1, *maps.shape[2:])
+    scores = score_images(network, units, flat, activation="post").values
+    return scores.reshape(count, count, starts)[range(count), range(count)]
+
+
+def _label(counts: list, maps: list, drawn: xr.Dataset, hidden: list) -> xr.Dataset:
+    counted = xr.concat(counts, "layer")
+    result = counted.merge(xr.concat(maps, "climbed")).merge(drawn)
+    for name, (meaning, unit) in _MEANINGS.items():
+        result[name].attrs = {"long_name": meaning, "units": unit}
+    off = counted.off_share.sel(layer=hidden).weighted(
+        counted.num_units.sel(layer=hidden)
+    )
+    result["hidden_off_share"] = off.mean() if hidden else np.nan
+    return result
