@@ -77,9 +77,10 @@ def test_probability_of_a_single_output_is_its_sigmoid(keras, pictures):
     inputs = keras.Input((4, 4, 1))
     last = keras.layers.Dense(1, activation="sigmoid")
     model = keras.Model(inputs, last(keras.layers.Flatten()(inputs)))
-    assert watch(model, hm.logit(0), pictures) == pytest.approx(
-        model(pictures).numpy()[:, 0], rel=1e-5
-    )
+    probability = model(pictures).numpy()[:, 0]
+    assert watch(model, hm.logit(0), pictures) == pytest.approx(probability, rel=1e-5)
+    other = watch(model, -hm.logit(0), pictures)
+    assert other == pytest.approx(1 - probability, rel=1e-5)
 
 
 def test_deleting_by_weight_times_input_falls_along_the_sorted_sums(linear, pictures):

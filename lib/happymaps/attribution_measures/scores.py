@@ -28,7 +28,8 @@ def watch(
         objective: One, or one per image.
         images: Shape `(images, height, width, colors)`.
         of: `"probability"` of the class whose `logit(k)` the objective is: a softmax
-            over the outputs, or a sigmoid of the only one. `"score"` of any objective.
+            over the outputs, or a sigmoid of the only one, of which `-logit(0)` is the
+            other class. `"score"` of any objective.
         activation: As in `maximize`.
 
     Returns:
@@ -45,12 +46,13 @@ def watch(
         scores = score_images(model, distinct, images, activation=activation).values
         rows = [distinct.index(one) for one in objectives]
         return scores[rows, np.arange(len(images))].astype(float)
-    classes = [_class_of(one) for one in objectives]
-    logits = [logit(index) for index in range(model.output_shape[-1])]
+    count = model.output_shape[-1]
+    answers = [_answer_of(one, count) for one in objectives]
+    logits = [logit(index) for index in range(count)]
     scores = score_images(model, logits, images).values.astype(float)
-    if len(scores) == 1:
-        return special.expit(scores[0])
-    return special.softmax(scores, axis=0)[classes, np.arange(len(images))]
+    if count == 1:
+        return special.expit(scores[0] * answers)
+    return special.softmax(scores, axis=0)[answers, np.arange(len(images))]
 
 
 def match_objectives(
@@ -71,11 +73,13 @@ def match_objectives(
     return list(objective)
 
 
-def _class_of(objective: Objective) -> int:
-    terms = objective.terms
-    if len(terms) != 1 or terms[0][0] != 1 or terms[0][1].kind != "logit":
+def _answer_of(objective: Objective, num_outputs: int) -> int:
+    """Return the class that is asked about; of a single output, the sign: 1 or -1."""
+    (weight, term), *others = objective.terms
+    weights = (1, -1) if num_outputs == 1 else (1,)
+    if others or term.kind != "logit" or weight not in weights:
         raise ValueError(
             "Only the class of logit(k) has a probability. Received: "
             f"{objective.name!r}. Take of='score' for other objectives."
         )
-    return terms[0][1].index
+    return int(weight) if num_outputs == 1 else term.index
