@@ -27,6 +27,7 @@ _MEANINGS = {
     "output_end": ("output after the ReLU, of the map", "activation"),
     "best_real_output": ("output after the ReLU, best real image", "activation"),
     "pattern": ("what the map looks like", ""),
+    "image": ("map of the first start, 0 black and 1 white", "1"),
 }
 
 
@@ -82,9 +83,10 @@ def measure_dead_starts(
         By `layer`, over all units: `num_units`, `off_share` (mean over starts),
         `dead_share` and `off_but_awake_share` (NaN where none is off), in [0, 1]. By
         `climbed` and `unit`: `best_real_output`; with `start`: `output_start`; with
-        `objective` (`OBJECTIVES`): `output_end` and `pattern`. By `channel` of the
-        first convolution: as `draw_filters`. Without dimensions: `hidden_off_share`,
-        of the dense layers. All outputs are after the ReLU, averaged over positions.
+        `objective` (`OBJECTIVES`): `output_end`, `pattern` and, of the first start,
+        `image`. By `channel` of the first convolution: as `draw_filters`. Without
+        dimensions: `hidden_off_share`, of the dense layers. All outputs are after the
+        ReLU, averaged over positions.
 
     Raises:
         ValueError: As in `open_network`; a layer that the network lacks.
@@ -155,7 +157,7 @@ def _climb_layer(
     units = layer_objectives(network, layer, count=climb.num_units)
     real = score_images(network, units, images, activation="post").max("image").values
     low, high = climb.pixels
-    output, pattern = [], []
+    output, pattern, image = [], [], []
     for objective in OBJECTIVES:
         maps = maximize(
             network,
@@ -166,14 +168,17 @@ def _climb_layer(
             input_range=climb.pixels,
             num_steps=climb.num_steps,
         ).image.values
+        shown = (maps - low) / (high - low)
         output.append(_outputs(network, units, maps))
-        pattern.append(classify_patterns((maps - low) / (high - low)))
+        pattern.append(classify_patterns(shown))
+        image.append(shown[:, 0].astype(np.float32))
     at_start = score_images(network, units, climb.starts, activation="post").values
     found = {
         "best_real_output": ("unit", real),
         "output_start": (("unit", "start"), at_start),
         "output_end": (("objective", "unit", "start"), np.stack(output)),
         "pattern": (("objective", "unit", "start"), np.stack(pattern)),
+        "image": (("objective", "unit", "y", "x", "color"), np.stack(image)),
     }
     return xr.Dataset(found, {"climbed": layer, "objective": list(OBJECTIVES)})
 
