@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from happymaps import paths
+from happymaps.cli_diagnose import diagnose
 from happymaps.cli_guard import print_table, report_errors, split_parameters
 from happymaps.cli_sweeps import compare, runs, sweep
 from happymaps.inputs import resolve_dataset, resolve_inputs, resolve_model
@@ -34,6 +35,7 @@ app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
 app.command("sweep")(sweep)
 app.command("compare")(compare)
+app.command("diagnose")(diagnose)
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
 Given = Annotated[

@@ -1,0 +1,271 @@
+"""What to do, each piece of advice with the number that it rests on."""
+
+from collections.abc import Mapping
+
+from happymaps.examination.advice_units import advise_units
+from happymaps.examination.thresholds import Thresholds
+from happymaps.examination.wording import (
+    count,
+    listing,
+    number,
+    percent,
+    points,
+    probability,
+)
+
+
+def recommend(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    """Return advice that follows from the findings, the most pressing first.
+
+    Args:
+        findings: As `examine` gathers them, see there.
+        thresholds: From which sizes a finding counts.
+
+    Returns:
+        `title`, `advice`, `rests_on` (the number, in words) and `weight`: `"first"`,
+        `"worth doing"` or `"note"`.
+    """
+    found = [
+        *_advise_readings(findings, thresholds),
+        *_advise_shortcut(findings, thresholds),
+        *_advise_brightness(findings, thresholds),
+        *_advise_classes(findings, thresholds),
+        *_advise_groups(findings, thresholds),
+        *_advise_confidence(findings, thresholds),
+        *advise_units(findings, thresholds),
+    ]
+    order = {"first": 0, "worth doing": 1, "note": 2}
+    return sorted(found, key=lambda each: order[each["weight"]])
+
+
+def best_reading(findings: Mapping, thresholds: Thresholds) -> dict | None:
+    """Return the reading of the pixels that is better than the present one, if any."""
+    for each in findings["readings"]["readings"]:
+        enough = each["gain"] >= thresholds.least_gain
+        if enough and each["probability"] <= thresholds.significant:
+            return each
+    return None
+
+
+def is_near_chance(findings: Mapping) -> bool:
+    """Return whether balanced accuracy cannot be told from guessing."""
+    measured = findings["performance"]
+    return measured["balanced_interval"][0] <= measured["chance"]
+
+
+def reorders_classes(findings: Mapping, thresholds: Thresholds) -> bool:
+    """Return whether another order of the classes fits the predictions better."""
+    found = findings["class_order"]
+    gain = found["accuracy_reordered"] - found["accuracy"]
+    sure = found["probability"] <= thresholds.significant
+    return not found["is_given"] and sure and gain >= thresholds.least_gain
+
+
+def is_suspicious(findings: Mapping, thresholds: Thresholds) -> bool:
+    """Return whether one window decides far more than any other does."""
+    covering = findings["covering"]
+    if covering is None:
+        return False
+    floor = max(covering["median_changed"], 1 / covering["num_images"])
+    return covering["interval"][0] >= thresholds.covering and (
+        covering["changed"] >= thresholds.outstanding * floor
+    )
+
+
+def follows_brightness(findings: Mapping, thresholds: Thresholds) -> dict | None:
+    """Return the smallest change of brightness that moves the predictions, if any."""
+    changes = sorted(findings["brightness"], key=lambda each: -each["changed"])
+    for each in changes:
+        is_small = abs(each["change"]) <= 0.1
+        if is_small and each["changed"] >= thresholds.brightness:
+            return each
+    return None
+
+
+def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    reading, tried = best_reading(findings, thresholds), findings["readings"]
+    found = []
+    if reading:
+        found.append(
+            _advice(
+                f"Feed the pixels as {reading['name']}",
+                "The network does better when its images are brought to this range. "
+                "Find out how its training images were scaled, and do the same "
+                "wherever it is used (--lowest-pixel and --highest-pixel here).",
+                f"Balanced accuracy {percent(reading['balanced_accuracy'])} so, and "
+                f"{percent(tried['balanced_accuracy'])} as they are fed now "
+                f"({count(tried['num_tried'], 'other reading')} tried).",
+                "first",
+            )
+        )
+    if reorders_classes(findings, thresholds):
+        found.append(_advise_order(findings))
+    if is_near_chance(findings) and not found:
+        found.append(_advise_training(findings))
+    return found
+
+
+def _advise_order(findings: Mapping) -> dict:
+    order, names = findings["class_order"], findings["dataset"]["class_names"]
+    moved = [
+        f"output {k} means '{names[true]}', not '{names[k]}'"
+        for k, true in enumerate(order["order"])
+        if true != k
+    ]
+    return _advice(
+        "Check the order of the classes",
+        f"The predictions fit another order better: {listing(moved)}. Classes are "
+        "counted in the alphabetical order of the subfolders; a ground_truth.csv with "
+        "the columns file and label can give another.",
+        f"Accuracy {percent(order['accuracy_reordered'])} in that order, "
+        f"{percent(order['accuracy'])} in the given one, on images that did not choose "
+        "it.",
+        "first",
+    )
+
+
+def _advise_training(findings: Mapping) -> dict:
+    measured, tried = findings["performance"], findings["readings"]
+    low, high = measured["balanced_interval"]
+    return _advice(
+        "Look at the training, or at the images",
+        "The network does no better than guessing, and neither another range of the "
+        "pixels nor another order of the classes helps. Measure it on the images that "
+        "it was trained with: right there, it has not learned what these images need; "
+        "wrong there too, it was not trained or not saved whole.",
+        f"Balanced accuracy {percent(measured['balanced_accuracy'])} (95 % interval "
+        f"{percent(low)} to {percent(high)}), guessing {percent(measured['chance'])}; "
+        f"the best of {tried['num_tried']} other readings "
+        f"{percent(tried['readings'][0]['balanced_accuracy'])}.",
+        "first",
+    )
+
+
+def _advise_shortcut(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    if not is_suspicious(findings, thresholds):
+        return []
+    covering = findings["covering"]
+    top, left, height, width = covering["window"]
+    where = f"the {covering['corner']} corner" if covering["corner"] else (
+        "an edge of the image" if covering["touches_edge"] else "one place"
+    )  # fmt: skip
+    peripheral = covering["corner"] or covering["touches_edge"]
+    return [
+        _advice(
+            f"Look at what lies in {where}: rows {top} to {top + height - 1}, columns "
+            f"{left} to {left + width - 1}",
+            "The decisions rest on this window. If it does not show what makes the "
+            "classes (a mark, a border, a background), the network has learned a "
+            "shortcut: crop or cover it in the training images and train again. If "
+            "what you ask for is there, all is well.",
+            f"Covering this window ({percent(covering['area'])} of the image) changes "
+            f"{percent(covering['changed'])} of the predictions; covering another of "
+            f"its size changes {percent(covering['median_changed'])} (median of "
+            f"{covering['num_windows']}). With nothing but the window, balanced "
+            f"accuracy is {percent(covering['balanced_alone'])}, guessing "
+            f"{percent(covering['chance'])}.",
+            "first" if peripheral else "worth doing",
+        )
+    ]
+
+
+def _advise_brightness(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    change = follows_brightness(findings, thresholds)
+    if change is None:
+        return []
+    way = "brighter" if change["change"] > 0 else "darker"
+    return [
+        _advice(
+            "Train with varied light",
+            f"Images that are {way} as a whole are named otherwise, more often "
+            f"'{change['toward']}'. Vary brightness and contrast in training, or bring "
+            "each image to the same mean before the network sees it.",
+            f"A change by {percent(abs(change['change']))} of the range turns "
+            f"{percent(change['changed'])} of the predictions; noise of the same size "
+            f"turns {percent(change['changed_by_noise'])}.",
+            "worth doing",
+        )
+    ]
+
+
+def _advise_classes(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    measured, found = findings["performance"], []
+    if is_near_chance(findings):
+        return []  # every class is weak, and there is other advice
+    for each in measured["classes"]:
+        if each["images"] < thresholds.least_images:
+            continue
+        clearly = each["interval"][1] < measured["balanced_accuracy"]
+        if each["recall"] < thresholds.low_recall and clearly:
+            other = each["mistaken_for"]
+            found.append(
+                _advice(
+                    f"Give the class '{each['name']}' more to learn from",
+                    f"Its images are missed more often than others, most of them as "
+                    f"'{other}'. Look at these among the mistakes; then add images of "
+                    "the class, or weigh it more in training.",
+                    f"Recall {percent(each['recall'])} of {each['images']} images; the "
+                    f"mean over classes is {percent(measured['balanced_accuracy'])}. "
+                    f"{each['mistaken_count']} were taken for '{other}'.",
+                    "worth doing",
+                )
+            )
+    return found
+
+
+def _advise_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    groups = [
+        group
+        for group in findings["mistakes"]["groups"]
+        if group["column"] != "true class"  # told with the recall of the class
+        and group["probability"] <= thresholds.significant
+    ]
+    if not groups:
+        return []
+    first = groups[0]
+    named = [f"{g['column']} {g['value']}" for g in groups]
+    return [
+        _advice(
+            f"Look at {listing(named, most=4)}",
+            "Mistakes gather there. Either these images differ from the others (light, "
+            "pose, quality), or their labels are wrong, or too few of their kind were "
+            "learned from. To see whether new ones will fare so too, hold out whole "
+            f"values of '{first['column']}' when training, not single images.",
+            f"{first['mistakes']} of {first['images']} images with {first['column']} "
+            f"{first['value']} are named wrong ({percent(first['rate'])}), elsewhere "
+            f"{percent(first['rate_elsewhere'])}; by chance that happens with "
+            f"probability {probability(first['probability'])}, all "
+            f"{findings['mistakes']['num_groups']} groups counted.",
+            "worth doing",
+        )
+    ]
+
+
+def _advise_confidence(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    found = findings["calibration"]
+    if found["ece"] < thresholds.least_ece or found["ece"] <= found["chance_high"]:
+        return []
+    way = "overconfident" if found["gap"] > 0 else "underconfident"
+    helps = found["ece_after"] < found["ece_before"]
+    remedy = (
+        f"Dividing its logits by {number(found['temperature'])} (temperature scaling) "
+        f"mends part of that: the error falls from {percent(found['ece_before'])} to "
+        f"{percent(found['ece_after'])} on images that did not choose the number."
+        if helps
+        else "One temperature for all logits does not mend it here."
+    )
+    return [
+        _advice(
+            f"Do not take its confidence at its word: it is {way}",
+            remedy,
+            f"Expected calibration error {percent(found['ece'])}; a network that is "
+            f"right as often as it says would show {percent(found['chance'])} here "
+            f"(95 % below {percent(found['chance_high'])}). Confidence less accuracy: "
+            f"{points(found['gap'])}.",
+            "worth doing",
+        )
+    ]
+
+
+def _advice(title: str, advice: str, rests_on: str, weight: str) -> dict:
+    return {"title": title, "advice": advice, "rests_on": rests_on, "weight": weight}
