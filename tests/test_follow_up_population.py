@@ -195,6 +195,13 @@ def test_a_seed_that_one_form_lacks_is_left_out():
     assert effect.difference == pytest.approx(1.5)
 
 
+def test_two_seeds_that_differ_alike_prove_nothing():
+    measured = forms_table(a=[1, 2, np.nan, 2, 3, 6])
+    effect = paired_effects(measured, baseline="standard").loc["small", "a"]
+    assert np.isnan(effect.p_value)
+    assert np.isnan(effect.adjusted)
+
+
 def test_an_unknown_baseline_is_named():
     with pytest.raises(ValueError, match="standard, small"):
         paired_effects(forms_table(a=range(6)), baseline="large")
