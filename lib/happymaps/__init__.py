@@ -53,6 +53,7 @@ _HOMES = {
     "edge_heatmap": "attribution_measures.controls",
     "effective_kernels": "kernel_views",
     "evaluate": "training",
+    "examine": "examination.examine",
     "explore": "explorer",
     "fingerprint": "models",
     "generate_faces": "datasets",
