@@ -27,6 +27,7 @@ from happymaps.scoring import layer_objectives
 from happymaps.training import has_class_outputs
 
 _GRAY_LEVELS = 11
+_MOVED = 1e-4  # share of the gain below which gray levels make no difference
 _GATE_LAYERS = (
     keras.layers.ELU,
     keras.layers.LeakyReLU,
@@ -144,7 +145,7 @@ def _describe_light(
     steps = levels - levels.mean()
     size = np.sqrt((centered**2).sum(axis=1) * (steps**2).sum())
     direction = np.full(len(chosen), np.nan)
-    is_moved = np.ptp(grays, axis=1) > 1e-6 * np.abs(grays).max(axis=1, initial=1e-12)
+    is_moved = np.ptp(grays, axis=1) > _MOVED * np.fmax(np.abs(gain), 1e-12)
     np.divide(centered @ steps, size, out=direction, where=is_moved)
     return {
         "brightness_response": np.clip(response, 0, None),
