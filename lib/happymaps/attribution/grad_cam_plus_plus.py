@@ -27,7 +27,7 @@ def grad_cam_plus_plus(
     paper's factor exp(S), one for the whole image, is left out: it overflows, and does
     not change the map's form.
 
-    Source: Chattopadhyay et al. 2018, arXiv:1710.11063 (equations 11, 12 and 19).
+    Source: Chattopadhyay et al. 2018, arXiv:1710.11063.
 
     Args:
         model: As in `gradient`.

@@ -108,6 +108,9 @@ class _ModifiedRelu(keras.Operation):
     def compute_output_spec(self, values):
         return keras.KerasTensor(values.shape, values.dtype)
 
+    def get_config(self):
+        return {"name": self.name, "relu": self._relu.__name__}
+
 
 def _is_relu(operation) -> bool:
     """Return whether an operation, layer or not, is a plain ReLU.
