@@ -30,6 +30,7 @@ _MEANINGS = {
     "is_bright": ("whether the happy map is bright", "1"),
     "is_light_detector": ("whether gray alone gives most of the gain", "1"),
     "accuracy_diagnosed": ("held-out accuracy, in the diagnosed order", "1"),
+    "accuracy_least_use": ("held-out accuracy, least use first, any kind", "1"),
     "accuracy_random": ("held-out accuracy, in random orders", "1"),
     "loss": ("held-out cross-entropy", "nat"),
     "accuracy": ("held-out accuracy", "1"),
@@ -38,6 +39,7 @@ _MEANINGS = {
     "noise_auroc_with_dead": ("the same with dead filters", "1"),
     "static_auroc": ("the same of the share of high frequencies", "1"),
     "smallest_share": ("share of filters that suffices, diagnosed order", "1"),
+    "smallest_share_least_use": ("the same, least use first, any kind", "1"),
     "smallest_share_random": ("the same in random orders, mean", "1"),
     "kernel_map_kappa": ("kappa of kernel class and map class", "1"),
     "num_filters_diagnosed": ("filters of the network", "1"),
@@ -84,11 +86,12 @@ def diagnose_network(
         and `held_out_loss_change`, `is_unused` (that change is less than 1 % of the
         loss), `is_bright` (the mean of the raw maps lies above 0.65 of the range) and
         `is_light_detector` (gray alone gives more than half of the gain, and light
-        excites). `accuracy_diagnosed` and `accuracy_random` by what is left. Without
-        dimensions: `noise_auroc` (filters that are not dead), `noise_auroc_with_dead`
-        and `static_auroc`, `smallest_share` and `smallest_share_random` (see
-        `smallest_share`), `kernel_map_kappa` of the first layer, `loss`, `accuracy` and
-        `majority_guess`. NaN where a number does not exist.
+        excites). By what is left, `accuracy_diagnosed`, `accuracy_least_use` and
+        `accuracy_random`. Without dimensions: `noise_auroc` (filters that are not
+        dead), `noise_auroc_with_dead` and `static_auroc`; `smallest_share` of the
+        diagnosed order, `smallest_share_least_use` and `smallest_share_random`;
+        `kernel_map_kappa` of the first layer; `loss`, `accuracy` and `majority_guess`.
+        NaN where a number does not exist.
 
     Raises:
         ValueError: As in `open_network` and `diagnose`; or a network without an output
@@ -157,6 +160,7 @@ def _measure_pruning(
     rng = np.random.default_rng(seed)
     orders = [
         pruning_order(diagnosis),
+        pruning_order(diagnosis, by_kind=False),
         *(rng.permutation(size) for _ in range(num_orders)),
     ]
     counts = np.unique(np.round(np.linspace(0, size, _POINTS)).astype(int))
@@ -164,7 +168,8 @@ def _measure_pruning(
     return {
         "kept_share": ("kept_share", 1 - counts / size),
         "accuracy_diagnosed": ("kept_share", accuracies[0]),
-        "accuracy_random": (("order", "kept_share"), accuracies[1:]),
+        "accuracy_least_use": ("kept_share", accuracies[1]),
+        "accuracy_random": (("order", "kept_share"), accuracies[2:]),
     }
 
 
@@ -175,6 +180,8 @@ def _summarize(result: xr.Dataset) -> dict:
     alive = result.isel(unit=np.flatnonzero(result.kind.values != "dead"))
     first = result.isel(unit=np.flatnonzero(result.kernel_class.values != ""))
     kept = result.kept_share.values
+    in_order = smallest_share(kept, result.accuracy_diagnosed.values)
+    least_use = smallest_share(kept, result.accuracy_least_use.values)
     shares = [smallest_share(kept, curve) for curve in result.accuracy_random.values]
     return {
         "noise_auroc": auroc(alive.noise_score.values, alive.is_unused.values),
@@ -184,7 +191,8 @@ def _summarize(result: xr.Dataset) -> dict:
         "static_auroc": auroc(
             alive.high_frequency_share.values, alive.is_unused.values
         ),
-        "smallest_share": smallest_share(kept, result.accuracy_diagnosed.values),
+        "smallest_share": in_order,
+        "smallest_share_least_use": least_use,
         "smallest_share_random": float(np.mean(shares)),
         "kernel_map_kappa": kappa(
             first.kernel_class.values.tolist(), first.map_class.values.tolist()

@@ -12,7 +12,7 @@ from happymaps.diagnosis.ablation import ablate_sets
 _FIRST = ("dead", "duplicate", "noise")  # whose turn comes before all others
 
 
-def pruning_order(diagnosis: xr.Dataset) -> np.ndarray:
+def pruning_order(diagnosis: xr.Dataset, *, by_kind: bool = True) -> np.ndarray:
     """Return the positions of units, those to take out first at the front.
 
     Dead ones, then duplicates, then noise, then all others; among equals, those first
@@ -20,9 +20,11 @@ def pruning_order(diagnosis: xr.Dataset) -> np.ndarray:
 
     Args:
         diagnosis: As `diagnose` returns it, with `ablation_loss_change`.
+        by_kind: Whether kinds come first; else all units count as equals.
     """
     kinds = diagnosis.kind.values
     ranks = np.select([kinds == kind for kind in _FIRST], range(3), len(_FIRST))
+    ranks = ranks if by_kind else np.zeros(len(kinds))
     return np.lexsort((diagnosis.ablation_loss_change.values, ranks))
 
 
