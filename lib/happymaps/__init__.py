@@ -80,6 +80,7 @@ _HOMES = {
     "line_chart": "plots",
     "load_dataset": "datasets",
     "load_model": "models",
+    "local_contrast": "follow_ups.population",
     "logit": "objectives",
     "map_sheet": "plots",
     "map_similarity": "attribution_measures.map_comparison",
