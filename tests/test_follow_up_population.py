@@ -10,6 +10,7 @@ from happymaps.follow_ups.population import (
     agreement_table,
     correlate_pairs,
     likeness_table,
+    local_contrast,
     paired_effects,
 )
 
@@ -43,6 +44,17 @@ def test_a_pattern_that_moves_is_alike_up_to_a_shift_only():
     maps = np.stack([[pattern, np.roll(pattern, 3, axis=1)]])
     assert likeness_table(maps, "shift_tolerant")[0, 0] == pytest.approx(1)
     assert likeness_table(maps, "raw")[0, 0] < 0.6
+
+
+def test_stripes_of_another_phase_have_the_same_contrast():
+    stripes = np.tile([0.0, 1.0], (2, 8, 4))[..., None]
+    stripes[1] = 1 - stripes[1]
+    # Of 5 columns, 2 or 3 are white: the variance is 0.4 x 0.6 away from the border.
+    found = local_contrast(stripes, size=5)
+    assert found.shape == (2, 8, 8, 1)
+    np.testing.assert_allclose(found[:, :, 2:-2], np.sqrt(0.24), atol=1e-9)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-9)
+    np.testing.assert_allclose(local_contrast(np.full((1, 4, 4, 1), 0.3)), 0, atol=1e-7)
 
 
 def test_one_start_tells_nothing_of_repeats():
@@ -145,6 +157,14 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         low, high = correlate_pairs(one, two, num_resamples=100).interval
         held += low <= 0 <= high
     assert held >= 16
+
+
+def test_what_a_network_is_to_itself_does_not_count():
+    first, second = symmetric(8, 1), symmetric(8, 2)
+    found = correlate_pairs(first, second, num_resamples=30)
+    np.fill_diagonal(first, 9)
+    np.fill_diagonal(second, 9)
+    assert correlate_pairs(first, second, num_resamples=30) == found
 
 
 def test_few_networks_have_no_interval():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import ndimage, stats
 
 _LEAST_NETWORKS = 6  # with fewer, a resample is often made of two or three
 _LEAST_SEEDS = 3  # two accuracies often differ by the same few images by chance
@@ -60,6 +60,28 @@ def likeness_table(maps: np.ndarray, measure: str) -> np.ndarray:
     table = pairwise_similarity(maps.reshape(-1, *maps.shape[2:]), measure)
     blocks = table.reshape(neurons, starts, neurons, starts).transpose(0, 2, 1, 3)
     return blocks[:, :, ~np.eye(starts, dtype=bool)].mean(axis=-1)
+
+
+def local_contrast(maps: np.ndarray, *, size: int = 5) -> np.ndarray:
+    """Return the standard deviation in the neighborhood of each pixel.
+
+    Stripes that differ in phase alone have the same: it tells where a map is lively,
+    not how.
+
+    Args:
+        maps: Shape `(..., height, width, channels)`; colors are averaged.
+        size: Height and width of a neighborhood, in pixels; borders are repeated.
+
+    Returns:
+        float64 of shape (..., height, width, 1), in the unit of the maps.
+    """
+    planes = np.asarray(maps, np.float64).mean(axis=-1)
+    window = (*(0 for _ in planes.shape[:-2]), size, size)
+    mean, square = (
+        ndimage.uniform_filter(values, window, mode="nearest")
+        for values in (planes, planes**2)
+    )
+    return np.sqrt(np.maximum(square - mean**2, 0))[..., None]
 
 
 def agreement_table(predicted: np.ndarray, *, corrected: bool = False) -> np.ndarray:
