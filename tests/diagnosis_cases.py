@@ -110,13 +110,17 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         "covering": covering,
         "relevance": describe_places(heat, shuffled, {}, covering["window"]),
         "units": count_units(units, {"conv2d_1": 32, "conv2_2": 7}),
-        "removal": [
-            {
-                "layer": "conv2d_1", "num_units": 7, "dead": [0], "doubles": [5],
-                "num_kept": 5, "accuracy": 0.875, "accuracy_after": 0.875,
-                "changed": 0.0, "control_accuracy": 0.5, "control_changed": 0.4,
-            }
-        ],
+        "removal": {
+            "accuracy": 0.875,
+            "together": {"num_units": 2, "accuracy_after": 0.875, "changed": 0.0},
+            "layers": [
+                {
+                    "layer": "conv2d_1", "num_units": 7, "dead": [0], "doubles": [5],
+                    "num_kept": 5, "accuracy_after": 0.875, "changed": 0.0,
+                    "control_accuracy": 0.5, "control_changed": 0.4,
+                }
+            ],
+        },
         "model": {
             "name": "net", "fingerprint": "0123456789abcdef", "input": [12, 16, 1],
             "num_parameters": 1234, "num_layers": 5,

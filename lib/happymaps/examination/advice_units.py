@@ -13,58 +13,99 @@ def advise_units(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         findings: As `examine` gathers them: `removal`, `units`, `brightness`.
         thresholds: From which sizes a finding counts.
     """
-    found = [_advise_removal(each, thresholds) for each in findings["removal"]]
+    found = _advise_removal(findings["removal"], thresholds)
     for layer in findings["units"]["layers"]:
         found.append(_advise_noise(layer, thresholds))
         found.append(_advise_light(layer, findings["brightness"], thresholds))
     return [each for each in found if each is not None]
 
 
-def _advise_removal(removal: Mapping, thresholds: Thresholds) -> dict | None:
-    spare = len(removal["dead"]) + len(removal["doubles"])
-    if spare < thresholds.spare_share * removal["num_units"]:
-        return None
-    parts = []
-    if removal["dead"]:
-        parts.append(f"{count(len(removal['dead']), 'unit')} never fire" + (
-            "s" if len(removal["dead"]) == 1 else ""))  # fmt: skip
-    if removal["doubles"]:
-        doubles = len(removal["doubles"])
-        parts.append(
-            f"{count(doubles, 'unit')} double{'s' if doubles == 1 else ''} another"
-        )
-    told = f"{listing(parts)} of {removal['num_units']} examined."
-    if removal["accuracy"] is None:
-        return _advice(
-            f"See whether {removal['layer']} needs all its units",
-            "Units of this layer could not be taken out one by one, so whether the "
-            "network does without them cannot be told here.",
-            f"In {removal['layer']}, {told}",
-            "note",
-        )
-    change = removal["accuracy_after"] - removal["accuracy"]
-    measured = (
-        f"In {removal['layer']}, {told} Taking all of them out at once changed the "
-        f"accuracy by {points(change)} and {percent(removal['changed'])} of the "
-        f"predictions"
+def _advise_removal(removal: Mapping, thresholds: Thresholds) -> list[dict]:
+    found, harmless = [], []
+    for layer in removal["layers"]:
+        spare = len(layer["dead"]) + len(layer["doubles"])
+        if spare < thresholds.spare_share * layer["num_units"]:
+            continue
+        if layer["changed"] is None:
+            found.append(
+                _advice(
+                    f"See whether {layer['layer']} needs all its units",
+                    "Units of this layer could not be taken out one by one, so whether "
+                    "the network does without them cannot be told here.",
+                    f"{_tell_spare(layer)}.",
+                    "note",
+                )
+            )
+        elif layer["accuracy_after"] - removal["accuracy"] < -thresholds.harmless:
+            found.append(
+                _advice(
+                    f"Leave the units of {layer['layer']} as they are",
+                    "Some look dead or double, but together the network needs them.",
+                    f"{_tell_spare(layer)}{_tell_change(layer, removal['accuracy'])}.",
+                    "note",
+                )
+            )
+        else:
+            harmless.append(layer)
+    if harmless:
+        found.insert(0, _advise_smaller(harmless, removal, thresholds))
+    return found
+
+
+def _advise_smaller(
+    layers: list[Mapping], removal: Mapping, thresholds: Thresholds
+) -> dict:
+    parts = [
+        f"{len(layer['dead']) + len(layer['doubles'])} of {layer['num_units']} units "
+        f"of {layer['layer']}"
+        for layer in layers
+    ]
+    told = "; ".join(
+        f"{_tell_spare(layer)}{_tell_change(layer, removal['accuracy'])}"
+        for layer in layers
     )
-    if removal["control_accuracy"] is not None:
-        control = removal["control_accuracy"] - removal["accuracy"]
-        measured += f"; taking out {spare} others at random, by {points(control)}"
+    together = removal["together"]
+    change = together["accuracy_after"] - removal["accuracy"]
+    if len(removal["layers"]) > 1:
+        told += (
+            f". Out of all layers at once ({together['num_units']} units): accuracy "
+            f"{points(change)}, {percent(together['changed'])} of the predictions"
+        )
+    advice = (
+        "They are dead, or double another unit. Train a network with so many fewer, or "
+        "prune them: on images like these it does the same, and is smaller."
+    )
     if change < -thresholds.harmless:
-        return _advice(
-            f"Leave the units of {removal['layer']} as they are",
-            "Some look dead or double, but together the network needs them.",
-            f"{measured}.",
-            "note",
+        advice = (
+            "They are dead, or double another unit, and each layer alone does without "
+            "them; the network without all of them at once loses some. Try one layer "
+            "at a time."
         )
-    return _advice(
-        f"{spare} of {removal['num_units']} units of {removal['layer']} could go",
-        "Train a network with so many fewer, or prune them: it would be smaller and "
-        "do the same on images like these.",
-        f"{measured}.",
-        "worth doing",
+    return _advice(f"{listing(parts)} could go", advice, f"{told}.", "worth doing")
+
+
+def _tell_spare(layer: Mapping) -> str:
+    parts = []
+    if layer["dead"]:
+        dead = len(layer["dead"])
+        parts.append(f"{count(dead, 'unit')} never {'fires' if dead == 1 else 'fire'}")
+    if layer["doubles"]:
+        doubles = len(layer["doubles"])
+        ending = "s" if doubles == 1 else ""
+        parts.append(f"{count(doubles, 'unit')} double{ending} another")
+    return f"{layer['layer']}: of {layer['num_units']} examined, {listing(parts)}"
+
+
+def _tell_change(layer: Mapping, accuracy: float) -> str:
+    text = (
+        f"; removing them changed the accuracy by "
+        f"{points(layer['accuracy_after'] - accuracy)} and "
+        f"{percent(layer['changed'])} of the predictions"
     )
+    if layer["control_accuracy"] is None:
+        return text
+    control = points(layer["control_accuracy"] - accuracy)
+    return f"{text} (as many others, drawn at random: {control})"
 
 
 def _advise_noise(layer: Mapping, thresholds: Thresholds) -> dict | None:

@@ -19,20 +19,20 @@ def measure_calibration(
     holds few images: `chance` and `chance_high` are the mean and the 95th percentile
     of that error where an image is right with just the probability that was named.
 
-    A temperature T divides the logits; the one with the lowest cross-entropy on every
-    other image is fitted, and the error after it measured on those between.
+    A temperature T divides the logits; the one with the lowest cross-entropy on half of
+    the images is fitted, and the error after it measured on the others.
 
     Source: Guo et al. 2017, arXiv:1706.04599.
 
     Args:
         probabilities: Shape `(images, classes)`, rows sum to 1.
         labels: Class index of each image, shape `(images,)`.
-        seed: Of the draws behind `chance`.
+        seed: Of the draws behind `chance`, and of the halves.
 
     Returns:
         `ece`, `chance`, `chance_high`, `mean_confidence`, `gap` (mean confidence less
         accuracy: above 0 is overconfident), `cross_entropy` in nat, `temperature`,
-        `ece_before` and `ece_after` (on the images between), and `bins` with `low`,
+        `ece_before` and `ece_after` (on the other half), and `bins` with `low`,
         `high`, `images`, `confidence` and `accuracy`; all but the last four in [0, 1].
     """
     confidence = probabilities.max(axis=1)
@@ -40,7 +40,7 @@ def measure_calibration(
     rng = np.random.default_rng(seed)
     draws = rng.random((_NUM_DRAWS, len(labels))) < confidence
     chance = np.array([expected_error(confidence, draw) for draw in draws])
-    fitted, measured = slice(0, None, 2), slice(1, None, 2)
+    fitted, measured = np.array_split(rng.permutation(len(labels)), 2)
     temperature = fit_temperature(probabilities[fitted], labels[fitted])
     cooled = apply_temperature(probabilities, temperature)[measured].max(axis=1)
     named = probabilities[np.arange(len(labels)), labels]

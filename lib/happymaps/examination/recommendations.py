@@ -108,7 +108,7 @@ def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
 def _advise_order(findings: Mapping) -> dict:
     order, names = findings["class_order"], findings["dataset"]["class_names"]
     moved = [
-        f"output {k} means '{names[true]}', not '{names[k]}'"
+        f"output {k} means ‘{names[true]}’, not ‘{names[k]}’"
         for k, true in enumerate(order["order"])
         if true != k
     ]
@@ -178,7 +178,7 @@ def _advise_brightness(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         _advice(
             "Train with varied light",
             f"Images that are {way} as a whole are named otherwise, more often "
-            f"'{change['toward']}'. Vary brightness and contrast in training, or bring "
+            f"‘{change['toward']}’. Vary brightness and contrast in training, or bring "
             "each image to the same mean before the network sees it.",
             f"A change by {percent(abs(change['change']))} of the range turns "
             f"{percent(change['changed'])} of the predictions; noise of the same size "
@@ -200,13 +200,13 @@ def _advise_classes(findings: Mapping, thresholds: Thresholds) -> list[dict]:
             other = each["mistaken_for"]
             found.append(
                 _advice(
-                    f"Give the class '{each['name']}' more to learn from",
+                    f"Give the class ‘{each['name']}’ more to learn from",
                     f"Its images are missed more often than others, most of them as "
-                    f"'{other}'. Look at these among the mistakes; then add images of "
+                    f"‘{other}’. Look at these among the mistakes; then add images of "
                     "the class, or weigh it more in training.",
                     f"Recall {percent(each['recall'])} of {each['images']} images; the "
                     f"mean over classes is {percent(measured['balanced_accuracy'])}. "
-                    f"{each['mistaken_count']} were taken for '{other}'.",
+                    f"{each['mistaken_count']} were taken for ‘{other}’.",
                     "worth doing",
                 )
             )
@@ -230,7 +230,7 @@ def _advise_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
             "Mistakes gather there. Either these images differ from the others (light, "
             "pose, quality), or their labels are wrong, or too few of their kind were "
             "learned from. To see whether new ones will fare so too, hold out whole "
-            f"values of '{first['column']}' when training, not single images.",
+            f"values of ‘{first['column']}’ when training, not single images.",
             f"{first['mistakes']} of {first['images']} images with {first['column']} "
             f"{first['value']} are named wrong ({percent(first['rate'])}), elsewhere "
             f"{percent(first['rate_elsewhere'])}; by chance that happens with "

@@ -19,13 +19,14 @@ from happymaps.training import probabilities
 
 _NUM_IMAGES = 200
 _LEAST = 1e-12
+_MEASURED = ("accuracy_after", "changed", "control_accuracy", "control_changed")
 _CHANNEL = re.compile(r"\[(\d+)\]$")  # as in conv2d_1[3]
 
 
 def measure_removal(
     model: keras.Model, units: xr.Dataset, dataset: Dataset, *, seed: int = 0
-) -> list[dict]:
-    """Return for each layer with dead or double units what taking them out changes.
+) -> dict:
+    """Return what taking out dead and double units changes, by layer and altogether.
 
     Args:
         model: The network; it is not changed.
@@ -34,20 +35,39 @@ def measure_removal(
         seed: Of the units that the control takes out.
 
     Returns:
-        `layer`, `num_units` (examined), `dead` and `doubles` (channels), `num_kept`
-        (others examined), `accuracy`, `accuracy_after`, `changed` (share of
-        predictions), and `control_accuracy` and `control_changed`, None where fewer
-        than as many others are left. The accuracies are None for a layer whose weights
-        cannot be zeroed by unit.
+        `accuracy` of the whole network; `together`: `num_units`, `accuracy_after` and
+        `changed` (share of predictions) without the spare units of all layers, or None
+        where there are none; and `layers`, those that have some: `layer`, `num_units`
+        (examined), `dead` and `doubles` (channels), `num_kept` (others examined),
+        `accuracy_after`, `changed`, and `control_accuracy` and `control_changed` where
+        as many others are left. They are None for a layer whose weights cannot be
+        changed by unit.
     """
     before = probabilities(model, dataset).argmax(axis=1)
-    found = []
+    together, layers = model, []
     for name in dict.fromkeys(units["layer"].values.tolist()):
         spare = _spare_units(units.isel(unit=units["layer"].values == name))
-        if spare["dead"] or spare["doubles"]:
-            measured = _try_without(model, name, spare, dataset, before, seed)
-            found.append({"layer": name, **_describe(spare), **measured})
-    return found
+        if not (spare["dead"] or spare["doubles"]):
+            continue
+        row = {"layer": name, **_describe(spare), **dict.fromkeys(_MEASURED)}
+        if _has_columns(find_layer(model, name)):
+            doubles = _scale_doubles(model, name, spare["doubles"], dataset.images)
+            without = without_units(model, name, spare["dead"], doubles)
+            together = without_units(together, name, spare["dead"], doubles)
+            row |= _compare(without, dataset, before)
+            row |= _try_others(model, name, spare, dataset, before, seed)
+        layers.append(row)
+    measured = [row for row in layers if row["changed"] is not None]
+    return {
+        "accuracy": float(np.mean(before == dataset.labels)),
+        "together": {
+            "num_units": sum(len(r["dead"]) + len(r["doubles"]) for r in measured),
+            **_compare(together, dataset, before),
+        }
+        if measured
+        else None,
+        "layers": layers,
+    }
 
 
 def without_units(
@@ -103,26 +123,25 @@ def _describe(spare: dict) -> dict:
     }
 
 
-def _try_without(model, name: str, spare: dict, dataset, before, seed: int) -> dict:
-    names = ("accuracy", "accuracy_after", "changed")
-    names += ("control_accuracy", "control_changed")
-    if not _has_columns(find_layer(model, name)):
-        return dict.fromkeys(names)
-    doubles = _scale_doubles(model, name, spare["doubles"], dataset.images)
-    copies = [without_units(model, name, spare["dead"], doubles)]
-    size = len(spare["dead"]) + len(doubles)
-    if size <= len(spare["kept"]):
-        rng = np.random.default_rng(seed)
-        chosen = rng.choice(spare["kept"], size, replace=False).tolist()
-        copies.append(without_units(model, name, chosen))
-    values = [float(np.mean(before == dataset.labels))]
-    for copy in copies:
-        after = probabilities(copy, dataset).argmax(axis=1)
-        values += [
-            float(np.mean(after == dataset.labels)),
-            float(np.mean(after != before)),
-        ]
-    return dict(zip(names, [*values, None, None][: len(names)], strict=True))
+def _compare(network, dataset: Dataset, before: np.ndarray) -> dict:
+    after = probabilities(network, dataset).argmax(axis=1)
+    return {
+        "accuracy_after": float(np.mean(after == dataset.labels)),
+        "changed": float(np.mean(after != before)),
+    }
+
+
+def _try_others(model, name: str, spare: dict, dataset, before, seed: int) -> dict:
+    size = len(spare["dead"]) + len(spare["doubles"])
+    if size > len(spare["kept"]):
+        return {}
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(spare["kept"], size, replace=False).tolist()
+    found = _compare(without_units(model, name, chosen), dataset, before)
+    return {
+        "control_accuracy": found["accuracy_after"],
+        "control_changed": found["changed"],
+    }
 
 
 def _has_columns(layer) -> bool:

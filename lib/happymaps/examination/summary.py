@@ -15,7 +15,7 @@ from happymaps.examination.wording import (
     listing,
     percent,
     percent_range,
-    points,
+    quote,
 )
 
 _KINDS = {
@@ -90,7 +90,7 @@ def _tell_accuracy(findings: Mapping) -> str:
     text = (
         f"The network names {percent(found['accuracy'])} of "
         f"{count(found['num_images'], 'image')} right (95 % interval "
-        f"{percent_range(low, high)}); always guessing '{found['majority_class']}' "
+        f"{percent_range(low, high)}); always guessing ‘{found['majority_class']}’ "
         f"would be right on {percent(found['majority_guess'])}. Each class counted "
         f"alike it is {percent(found['balanced_accuracy'])}, where guessing reaches "
         f"{percent(found['chance'])}"
@@ -106,28 +106,29 @@ def _tell_classes(findings: Mapping) -> str:
     if worst["recall"] == 1:
         return "No image of any class is named wrong."
     text = (
-        f"The weakest class is '{worst['name']}': "
+        f"The weakest class is ‘{worst['name']}’: "
         f"{percent(worst['recall'])} of its {count(worst['images'], 'image')} are "
         "named right"
     )
     if worst["mistaken_for"]:
-        text += f", {worst['mistaken_count']} are taken for '{worst['mistaken_for']}'"
+        text += f", {worst['mistaken_count']} are taken for ‘{worst['mistaken_for']}’"
     never = [c["name"] for c in classes if not c["predicted"]]
     if never:
-        text += f"; the network never says {listing([repr(n) for n in never])}"
+        text += f"; the network never says {listing([quote(n) for n in never])}"
     return f"{text}."
 
 
 def _tell_confidence(findings: Mapping) -> str:
     found = findings["calibration"]
     text = (
-        f"On average it is {percent(found['mean_confidence'])} sure of what it names, "
-        f"{points(found['gap'])} from how often it is right (expected calibration "
-        f"error {percent(found['ece'])}; "
+        f"It is {percent(found['mean_confidence'])} sure on average, and right on "
+        f"{percent(findings['performance']['accuracy'])}. Its expected calibration "
+        f"error is {percent(found['ece'])}"
     )
     if found["ece"] <= found["chance_high"]:
-        return f"{text}no more than chance makes with so few images)."
-    return f"{text}chance alone makes {percent(found['chance'])})."
+        return f"{text}, no more than chance makes with so many images."
+    way = "overconfident" if found["gap"] > 0 else "underconfident"
+    return f"{text}, where chance makes {percent(found['chance'])}: {way}."
 
 
 def _tell_reading(findings: Mapping, thresholds: Thresholds) -> str:
@@ -222,7 +223,7 @@ def _unknown_mistakes(findings: Mapping, thresholds: Thresholds) -> list[tuple]:
     if few:
         found.append(
             (
-                f"How well {listing([repr(name) for name in few])} is recognized",
+                f"How well {listing([quote(name) for name in few])} is recognized",
                 f"Fewer than {thresholds.least_images} images show it.",
             )
         )

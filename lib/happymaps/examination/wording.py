@@ -38,6 +38,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}g}".replace("-", "−")
 
 
+def quote(name: str) -> str:
+    """Return a name in quotation marks."""
+    return f"‘{name}’"
+
+
 def probability(value: float) -> str:
     """Return a probability, `less than 0.001` where it is that small."""
     return "less than 0.001" if value < 0.001 else number(value, 1)

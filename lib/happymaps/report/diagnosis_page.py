@@ -25,6 +25,7 @@ from happymaps.report.unit_rows import (
 
 SUMMARY = "summary.json"
 UNITS = "units.csv"
+_LEAST_IMAGES = 5  # in a bin of confidence that is drawn
 _MOST_CLASSES = 12  # in a table of what is taken for what
 
 
@@ -191,7 +192,9 @@ def _confusion(performance: Mapping) -> dict | None:
 
 
 def _calibration_chart(calibration: Mapping):
-    bins = calibration["bins"]
+    bins = [each for each in calibration["bins"] if each["images"] >= _LEAST_IMAGES]
+    if not bins:
+        return None
     confidence = [each["confidence"] for each in bins]
     return line_chart(
         "share that is right",
@@ -206,6 +209,8 @@ def _calibration_chart(calibration: Mapping):
 
 
 def _brightness_chart(changes: list[Mapping]):
+    if not any(each["changed"] or each["changed_by_noise"] for each in changes):
+        return None
     moved = [0.0, *(each["change"] for each in changes)]
     order = np.argsort(moved)
     lines = {

@@ -18,7 +18,6 @@ COLUMNS = {
     "brightness_response": ("gray alone", "share of the gain that gray alone gives"),
     "duplicate_correlation": ("most alike", "highest correlation of outputs"),
     "ablation_loss_change": ("loss without it", "change of cross-entropy, nat"),
-    "ablation_accuracy_change": ("accuracy without it", "change of accuracy"),
 }
 
 
