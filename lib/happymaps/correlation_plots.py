@@ -73,9 +73,7 @@ def correlation_colors(*, steps: int = 257) -> Colormap:
             if axis == 0:
                 knots, values = [0, 1], stations[[0, 2], 0]
             lab[side, axis] = np.interp(where, knots, values)
-    colors = ListedColormap(_to_rgb(lab), name="correlation")
-    colors.set_bad("0.35")
-    return colors
+    return ListedColormap(_to_rgb(lab), name="correlation").with_extremes(bad="0.35")
 
 
 def correlation_plot(
