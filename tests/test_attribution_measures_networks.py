@@ -194,6 +194,15 @@ def test_cascade_draws_a_layer_alike_at_every_depth_and_anew_by_seed(small):
     assert not are_equal(copies[0]["dense_2"], layer_weights(other)["dense_2"])
 
 
+def test_cascade_stops_where_it_is_told_to(small):
+    (name, copy), *others = cascading_randomization(small, layers=["dense_1"]).items()
+    whole = cascading_randomization(small)["dense_1"]
+    assert (name, others) == ("dense_1", [])
+    assert fingerprint(copy) == fingerprint(whole)
+    with pytest.raises(ValueError, match="dense_1"):
+        cascading_randomization(small, layers=["dense_9"])
+
+
 def test_independent_randomization_changes_a_single_layer(small):
     copies = cascading_randomization(small, cumulative=False)
     before, after = layer_weights(small), layer_weights(copies["dense_1"])

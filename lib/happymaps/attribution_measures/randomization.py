@@ -6,16 +6,22 @@ Source: Adebayo et al. 2018, arXiv:1810.03292.
 """
 
 import dataclasses
+from collections.abc import Collection
 
 import numpy as np
 
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
 from happymaps.layers import find_layer, layer_paths
+from happymaps.messages import unknown_name
 
 
 def cascading_randomization(
-    model: keras.Model, *, seed: int = 0, cumulative: bool = True
+    model: keras.Model,
+    *,
+    layers: Collection[str] | None = None,
+    seed: int = 0,
+    cumulative: bool = True,
 ) -> dict[str, keras.Model]:
     """Return copies of a network whose layers are initialized anew, from the top down.
 
@@ -25,6 +31,7 @@ def cascading_randomization(
 
     Args:
         model: A Functional or Sequential network; it is not changed.
+        layers: Paths of those to stop at, among `layers_with_weights`; None for all.
         seed: Of the new weights. A layer's do not depend on how many are drawn.
         cumulative: Whether a copy's layers above are new as well (cascading), or only
             the one (independent).
@@ -34,7 +41,30 @@ def cascading_randomization(
         first. Copies share no weights.
 
     Raises:
-        ValueError: The network has no weights, or is no graph of layers.
+        ValueError: The network has no weights or not such a layer, or is no graph of
+            layers.
+    """
+    paths = layers_with_weights(model)
+    chosen = set(paths if layers is None else layers)
+    for unknown in sorted(chosen - set(paths)):
+        raise ValueError(unknown_name("layer with weights", unknown, paths))
+    copies = {}
+    for place in reversed(range(len(paths))):
+        if paths[place] not in chosen:
+            continue
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        for depth in range(place, len(paths) if cumulative else place + 1):
+            _initialize(find_layer(copy, paths[depth]), seed=[seed, depth])
+        copies[paths[place]] = copy
+    return copies
+
+
+def layers_with_weights(model: keras.Model) -> list[str]:
+    """Return the paths of the layers that have weights of their own, in call order.
+
+    Raises:
+        ValueError: There is none.
     """
     paths = [path for path in layer_paths(model) if _owns_weights(model, path)]
     if not paths:
@@ -42,14 +72,7 @@ def cascading_randomization(
             f"Expected a network with weights. Received: {model.name!r}, which has "
             "none to draw again."
         )
-    copies = {}
-    for place in reversed(range(len(paths))):
-        copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
-        for depth in range(place, len(paths) if cumulative else place + 1):
-            _initialize(find_layer(copy, paths[depth]), seed=[seed, depth])
-        copies[paths[place]] = copy
-    return copies
+    return paths
 
 
 def shuffle_labels(dataset: Dataset, *, seed: int = 0) -> Dataset:

@@ -65,14 +65,16 @@ def measure_faithfulness(
         seed: Of the network, the new weights, the noise and the methods that draw.
 
     Returns:
-        `value` by `method` (and the controls `edges` and `random`) and `measure`, means
-        over images: area of `deletion` (small is good) and `insertion` (large is good)
-        of the probability; `mass`, `rank` and `pointing` for the head (large is good;
-        NaN where it is not known); `unlearned`, absolute rank correlation with the map
-        after all dense layers are new (small is good); `instability` (small is good);
-        and `seconds` of processor time per image. `curve` by `method`, `direction` and
-        `share` of the pixels. Without dimensions, `head_area`, the chance level of the
-        three for the head, and `mean_probability` of the predicted class.
+        `value` by `attribution` (a method, or the controls `edges` and `random`) and
+        `measure`, means over images: area of `deletion` (small is good) and `insertion`
+        (large is good) of the probability; `mass`, `rank` and `pointing` for the head
+        (large is good; NaN where it is not known); `unlearned`, absolute rank
+        correlation with the map after all dense layers are new (small is good);
+        `instability` (small is good);
+        and `seconds` of processor time per image. `curve` by `attribution`,
+        `direction` and `share` of the pixels. Without dimensions, `head_area`, the
+        chance level of the three for the head, and `mean_probability` of the predicted
+        class.
 
     Raises:
         ValueError: As in `open_network`; no such method.
@@ -81,7 +83,7 @@ def measure_faithfulness(
         dataset, model=model, image_size=image_size, target=target, seed=seed,
         num_images=num_images, lowest_pixel=lowest_pixel, highest_pixel=highest_pixel,
     )  # fmt: skip
-    networks, decision = unlearned_networks(point, seed=seed)
+    networks, decision = unlearned_networks(point, whole_cascade=False, seed=seed)
     objectives = predicted_logits(point.model, point.chosen.images)
     settings = {
         "objectives": objectives,
@@ -100,13 +102,13 @@ def measure_faithfulness(
     head = head_masks(point.chosen).get("head")
     return xr.Dataset(
         {
-            "value": (("method", "measure"),
+            "value": (("attribution", "measure"),
                       [[values[one] for one in MEASURES] for values, _ in found]),
-            "curve": (("method", "direction", "share"), np.array(curves)),
+            "curve": (("attribution", "direction", "share"), np.array(curves)),
             "head_area": np.nan if head is None else mask_area(head).mean(),
             "mean_probability": float(curves[0][0][0]),
         },
-        {"method": names, "measure": list(MEASURES), "direction": list(directions),
+        {"attribution": names, "measure": list(MEASURES), "direction": list(directions),
          "share": curves[0][0]["share"].values},
     )  # fmt: skip
 

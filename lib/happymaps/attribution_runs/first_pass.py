@@ -51,13 +51,13 @@ def measure_regions(
         seed: Of the network, of methods that draw, and of the shuffled weights.
 
     Returns:
-        By `method` (and the controls `edges` and `random`): `heatmap` of the first
-        images, `(method, shown, y, x)`, beside the `image` and its `score`;
+        By `attribution` (and the controls `edges` and `random`): `heatmap` of the first
+        images, `(attribution, shown, y, x)`, beside the `image` and its `score`;
         `edge_similarity`, rank correlation with the edges of the image; `agreement` by
-        `method` and `other_method`, mean absolute rank correlation. Where regions are
-        known, `density` by `method` and `region` (share of the relevance over share of
-        the area), `shuffled_density` with shuffled weights, and `area`. Without
-        dimensions, `mean_agreement` over pairs of methods, `feature_density`,
+        `one` and `other`, mean absolute rank correlation. Where regions are
+        known, `density` by `attribution` and `region` (share of the relevance over
+        share of the area), `shuffled_density` with shuffled weights, and `area`.
+        Without dimensions, `mean_agreement` over pairs of methods, `feature_density`,
         `shuffled_feature_density` and `background_density`, means over methods, and
         `head_overlap` of the ellipse with exact masks; each NaN where it is not known.
         All are means over images.
@@ -91,16 +91,16 @@ def measure_regions(
     shown = slice(num_shown)
     result = xr.Dataset(
         {
-            "heatmap": (("method", "shown", "y", "x"),
+            "heatmap": (("attribution", "shown", "y", "x"),
                         np.array([maps[name][shown] for name in rows], np.float32)),
             "image": (("shown", "y", "x", "color"), images[shown]),
             "score": ("shown", score_images(point.model, [logit(class_index)],
                                             images[shown]).values[0]),
-            "edge_similarity": ("method", [_likeness(maps[name], maps["edges"])
+            "edge_similarity": ("attribution", [_likeness(maps[name], maps["edges"])
                                            for name in rows]),
             "num_images": len(images),
         },
-        {"method": rows},
+        {"attribution": rows},
         {"class_name": point.chosen.class_names[class_index]},
     )  # fmt: skip
     result = result.merge(_agreement(maps, names))
@@ -117,9 +117,7 @@ def _agreement(maps: dict, names: list[str]) -> xr.Dataset:
     values = np.array([[_likeness(maps[a], maps[b]) for b in names] for a in names])
     pairs = values[np.triu_indices(len(names), k=1)]
     pairs = pairs[~np.isnan(pairs)]
-    labeled = xr.DataArray(
-        values, {"ranked": names, "other_method": names}, ("ranked", "other_method")
-    )
+    labeled = xr.DataArray(values, {"one": names, "other": names}, ("one", "other"))
     mean = float(pairs.mean()) if len(pairs) else np.nan
     return xr.Dataset({"agreement": labeled, "mean_agreement": mean})
 
@@ -137,17 +135,17 @@ def _regions(maps, null_maps, regions, names: list[str], exact) -> xr.Dataset:
                 mask_shares(kind[name], regions)["density"].mean("image")
                 for name in kind
             ],
-            xr.IndexVariable("method", list(kind)),
+            xr.IndexVariable("attribution", list(kind)),
         )
         for kind in (maps, null_maps)
     )
     area = mask_shares(maps["random"], regions)["area"].mean("image")
     if "features" in regions:
-        of_features = {"region": "features", "method": names}
+        of_features = {"region": "features", "attribution": names}
         means["feature_density"] = float(density.sel(of_features).mean())
         means["shuffled_feature_density"] = float(null_density.sel(of_features).mean())
     if "background" in regions:
-        of_background = {"region": "background", "method": names}
+        of_background = {"region": "background", "attribution": names}
         means["background_density"] = float(density.sel(of_background).mean())
     if exact and "head" in regions:
         ellipse = head_ellipse(regions["head"].shape[1:])[None]

@@ -3,6 +3,7 @@
 import xarray as xr
 
 from happymaps.attribution_runs.points import (
+    CONTROLS,
     Point,
     explain,
     method_names,
@@ -22,13 +23,15 @@ def measure_removal(
     method: str = "gradient",
     removed_share: float = 0.5,
     num_samples: int = 8,
-    epochs: int = 10,
+    num_filters: int = 16,
+    epochs: int = 20,
     seed: int = 0,
 ) -> xr.Dataset:
     """Train anew without the most relevant pixels of each image (ROAR).
 
     The images of a seed's network lose their pixels by the method's maps for the class
-    that this network predicts; a network of the same form learns from the rest.
+    that this network predicts; another network, which can be smaller, learns from the
+    rest.
 
     Args:
         dataset: As in `load_dataset`.
@@ -37,6 +40,8 @@ def measure_removal(
         method: Name of a method, or of the controls `edges` and `random`.
         removed_share: Of the pixels, in [0, 1].
         num_samples: Of the methods that draw, see `explain`.
+        num_filters: Of the first and second convolution of the network that learns
+            from the rest, >= 1; the third and the dense layers have twice as many.
         epochs: Passes over the images, >= 1.
         seed: Of both networks, and of the methods that draw.
 
@@ -50,7 +55,7 @@ def measure_removal(
     from happymaps.attribution_measures.retraining import retrain_without
     from happymaps.models import build_cnn
 
-    if method not in ("edges", "random"):
+    if method not in CONTROLS:
         method_names(method)
     point = open_point(
         dataset, image_size=image_size, target=target, seed=seed, num_images=2
@@ -61,7 +66,11 @@ def measure_removal(
         for part in (point.learned, point.held_out)
     )
     untrained = build_cnn(
-        point.learned.images.shape[1:], len(point.learned.class_names), seed=seed
+        point.learned.images.shape[1:],
+        len(point.learned.class_names),
+        filters=(num_filters, num_filters, 2 * num_filters),
+        dense_units=(2 * num_filters, 2 * num_filters),
+        seed=seed,
     )
     found = retrain_without(
         untrained, point.learned, point.held_out, learned_heatmaps=learned,
