@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from happymaps.backend import keras
 
 OBJECTIVES = ("post", "pre", "leaky")
+_IMAGES_AT_ONCE = 64
 # Name in the result -> what it is, and its unit.
 _MEANINGS = {
     "num_units": ("units of the layer", "1"),
@@ -102,13 +103,19 @@ def measure_dead_starts(
     filters = convolution_layers(network)
     hidden = [n for n in dense_layers(network) if n != output_layer(network)]
     starts = start_images(range(num_starts), input_shape(network), pixels)
-    counts = [_count(network, n, starts, learned.images) for n in (*filters, *hidden)]
+    layers = [*filters, *hidden]
+    at_start = mean_outputs(network, layers, starts)
+    on_data = mean_outputs(network, layers, learned.images)
+    counts = [_count(n, at_start[n], on_data[n]) for n in layers]
     weights = dict.fromkeys(filters, filter_tv_weight)
     weights |= dict.fromkeys(hidden, dense_tv_weight)
-    climbed = climbed or [*weights]
-    sizes = [each.num_units.item() for each in counts if each.layer in climbed]
-    climb = _Climb(weights, min(num_units, *sizes), num_steps, pixels, starts)
-    maps = [_climb_layer(network, name, climb, learned.images) for name in climbed]
+    climbed = climbed or layers
+    count = min(num_units, *(at_start[name].shape[1] for name in climbed))
+    climb = _Climb(weights, count, num_steps, pixels, starts)
+    maps = [
+        _climb_layer(network, name, climb, on_data[name].max(axis=0))
+        for name in climbed
+    ]
     drawn = draw_filters(
         network,
         filters[0],
@@ -121,76 +128,95 @@ def measure_dead_starts(
     return _label(counts, maps, drawn, hidden)
 
 
-def _count(
-    network: "keras.Model", layer: str, starts: np.ndarray, images: np.ndarray
-) -> xr.Dataset:
+def mean_outputs(
+    network: "keras.Model", layers: list[str], images: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return what layers put out after their activation, averaged over positions.
+
+    Args:
+        network: It is not changed.
+        layers: Their names.
+        images: Shape (images, *input shape).
+
+    Returns:
+        By layer, shape (images, units).
+    """
+    from happymaps.backend import keras
+    from happymaps.layers import cut
+
+    part = cut(network, layers, pre_activation=False)
+    found = {layer: [] for layer in layers}
+    for start in range(0, len(images), _IMAGES_AT_ONCE):
+        outputs = keras.tree.flatten(part(images[start : start + _IMAGES_AT_ONCE]))
+        for layer, output in zip(layers, outputs, strict=True):
+            axes = tuple(range(1, len(output.shape) - 1))
+            found[layer].append(output.numpy().mean(axis=axes) if axes else output)
+    return {layer: np.concatenate(parts) for layer, parts in found.items()}
+
+
+def _count(layer: str, at_start: np.ndarray, on_data: np.ndarray) -> xr.Dataset:
     """Return how many units of a layer are off at the starts, and on real images.
 
     A unit's output is never negative, so that its mean over positions is zero where it
     has no slope anywhere.
     """
-    from happymaps.scoring import layer_objectives, score_images
-
-    units = layer_objectives(network, layer)
-    at_start = score_images(network, units, starts, activation="post").values
-    on_data = score_images(network, units, images, activation="post").values
-    off, awake = at_start <= 0, on_data.max(axis=1) > 0
-    both = (off & awake[:, None]).sum()
+    off, awake = at_start <= 0, on_data.max(axis=0) > 0
     found = {
-        "num_units": len(units),
+        "num_units": len(awake),
         "off_share": off.mean(),
         "dead_share": 1 - awake.mean(),
-        "off_but_awake_share": both / off.sum() if off.any() else np.nan,
+        "off_but_awake_share": (off & awake).sum() / off.sum() if off.any() else np.nan,
     }
     return xr.Dataset(found, {"layer": layer})
 
 
 def _climb_layer(
-    network: "keras.Model", layer: str, climb: _Climb, images: np.ndarray
+    network: "keras.Model", layer: str, climb: _Climb, best_real: np.ndarray
 ) -> xr.Dataset:
     """Return how much units put out at their starts and at their maps."""
     from happymaps.map_measures import classify_patterns
-    from happymaps.maximization import maximize
-    from happymaps.regularizers import TotalVariation
-    from happymaps.scoring import layer_objectives, score_images
+    from happymaps.scoring import layer_objectives
 
     units = layer_objectives(network, layer, count=climb.num_units)
-    real = score_images(network, units, images, activation="post").max("image").values
-    low, high = climb.pixels
-    output, pattern, image = [], [], []
-    for objective in OBJECTIVES:
-        maps = maximize(
-            network,
-            units,
-            regularizers=(TotalVariation(climb.weights[layer]),),
-            activation=objective,
-            seed_input=climb.starts,
-            input_range=climb.pixels,
-            num_steps=climb.num_steps,
-        ).image.values
-        shown = (maps - low) / (high - low)
-        output.append(_outputs(network, units, maps))
-        pattern.append(classify_patterns(shown))
-        image.append(shown[:, 0].astype(np.float32))
-    at_start = score_images(network, units, climb.starts, activation="post").values
+    index = [unit.terms[0][1].index for unit in units]
+    # Before and after all is the same for a dense unit, which has no positions.
+    is_dense = units[0].terms[0][1].kind == "unit"
+    maps = {
+        objective: _make_maps(network, layer, units, climb, objective)
+        for objective in OBJECTIVES
+        if not (is_dense and objective == "pre")
+    }
+    images = np.stack([maps.get(objective, maps["leaky"]) for objective in OBJECTIVES])
+    shown = (images - climb.pixels[0]) / (climb.pixels[1] - climb.pixels[0])
+    at_start = mean_outputs(network, [layer], climb.starts)[layer][:, index].T
+    flat = images.reshape(-1, *images.shape[3:])
+    outputs = mean_outputs(network, [layer], flat)[layer][:, index]
+    outputs = outputs.reshape(*images.shape[:3], len(index))
+    own = np.moveaxis(np.diagonal(outputs, axis1=1, axis2=3), -1, 1)
+    by_map = ("objective", "unit", "start")
     found = {
-        "best_real_output": ("unit", real),
+        "best_real_output": ("unit", best_real[index]),
         "output_start": (("unit", "start"), at_start),
-        "output_end": (("objective", "unit", "start"), np.stack(output)),
-        "pattern": (("objective", "unit", "start"), np.stack(pattern)),
-        "image": (("objective", "unit", "y", "x", "color"), np.stack(image)),
+        "output_end": (by_map, own),
+        "pattern": (by_map, classify_patterns(shown)),
+        "image": (("objective", "unit", "y", "x", "color"), shown[:, :, 0]),
     }
     return xr.Dataset(found, {"climbed": layer, "objective": list(OBJECTIVES)})
 
 
-def _outputs(network: "keras.Model", units: list, maps: np.ndarray) -> np.ndarray:
-    """Return what each unit puts out for its own maps, shape (units, starts)."""
-    from happymaps.scoring import score_images
+def _make_maps(network, layer, units, climb: _Climb, objective: str) -> np.ndarray:
+    from happymaps.maximization import maximize
+    from happymaps.regularizers import TotalVariation
 
-    count, starts = maps.shape[:2]
-    flat = maps.reshape(-1, *maps.shape[2:])
-    scores = score_images(network, units, flat, activation="post").values
-    return scores.reshape(count, count, starts)[range(count), range(count)]
+    return maximize(
+        network,
+        units,
+        regularizers=(TotalVariation(climb.weights[layer]),),
+        activation=objective,
+        seed_input=climb.starts,
+        input_range=climb.pixels,
+        num_steps=climb.num_steps,
+    ).image.values
 
 
 def _label(counts: list, maps: list, drawn: xr.Dataset, hidden: list) -> xr.Dataset:
