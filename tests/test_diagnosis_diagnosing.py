@@ -79,6 +79,13 @@ def test_brightness_unit_answers_to_gray_and_a_sobel_does_not(filters, found):
     assert np.isnan(found.brightness_direction[0])
 
 
+def test_brightness_unit_follows_the_light_of_real_images(filters, found):
+    follows = found.brightness_on_data.values
+    assert follows[filters.head_reads] > 0.95
+    assert np.abs(follows[:4]).max() < 0.5
+    assert np.isnan(follows[8])  # a kernel of zeros
+
+
 def test_kernel_shares_are_those_of_the_first_convolution(found):
     assert found.edge_share.values[:4] == pytest.approx(1)
     assert found.mean_share.values[4] == pytest.approx(1)
@@ -156,6 +163,18 @@ def test_colors_nested_networks_and_foreign_classes(
     assert found.attrs["seeds"] == [3, 5]
     assert np.isfinite(found.edge_share.values[:2]).all()
     assert found.sizes["color"] == 3
+
+
+def test_activation_layer_of_its_own_says_when_a_unit_is_on(nested_network, rgb_images):
+    labels = np.array([0, 1, 1, 0])
+    data = Dataset("rgb", rgb_images, labels, ("a", "b"), pd.DataFrame(index=labels))
+    found = hm.diagnose(nested_network, data, layers=["relu"], seeds=2, num_steps=2)
+    cut = nested_network.get_layer("trunk").get_layer("backbone")
+    outputs = cut.predict(2 * rgb_images - 1, verbose=0)
+    expected = (outputs > 0).mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(found.on_rate, expected, atol=1e-6)
+    assert (found.lowest_activation < 0).all()
+    assert np.isfinite(found.ablation_loss_change).all()
 
 
 @pytest.mark.parametrize(

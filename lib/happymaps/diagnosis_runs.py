@@ -19,9 +19,10 @@ _BRIGHT = 0.15  # how far above the middle the mean of a bright map lies
 _POINTS = 21  # shares of filters that are left, from all to none
 _KEPT = (
     "kind", "on_rate", "happy_gain", "happy_relative", "brightness_response",
-    "brightness_direction", "tv_sensitivity", "repeatability_raw", "null_raw",
-    "repeatability_spectral", "null_spectral", "noise_score", "high_frequency_share",
-    "mean_shift", "kernel_class", "map_class", "ablation_loss_change", "happy_image",
+    "brightness_direction", "brightness_on_data", "tv_sensitivity",
+    "repeatability_raw", "null_raw", "repeatability_spectral", "null_spectral",
+    "noise_score", "high_frequency_share", "mean_shift", "kernel_class", "map_class",
+    "ablation_loss_change", "happy_image",
 )  # fmt: skip
 # Name in the result -> what it is, and its unit.
 _MEANINGS = {

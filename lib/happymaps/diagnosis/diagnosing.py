@@ -37,6 +37,7 @@ MEANINGS = {
     "noise_score": ("how far below the limits of chance", "1"),
     "brightness_response": ("share of the gain that gray alone gives", "1"),
     "brightness_direction": ("correlation of the score with gray levels", "1"),
+    "brightness_on_data": ("correlation of scores and mean of real images", "1"),
     "tv_sensitivity": ("share of the gain left at ten times the weight", "1"),
     "gradient_rms": ("slope of the score at the start", "activation / pixel"),
     "high_frequency_share": ("share of high frequencies of the happy map", "1"),
@@ -79,6 +80,8 @@ def diagnose(
       start) / `happy_gain`, not below 0: the share of what the map gains that gray
       gains alone. `brightness_direction` is the correlation of the score with the gray
       level: positive where light excites, negative where darkness does.
+      `brightness_on_data` is that of the scores of the data's images with their mean,
+      which needs no map.
     - `tv_sensitivity`: gain under ten times the weight of total variation, over the
       gain, for the first two starts. Near 1 where the map has nothing to smooth.
     - `repeatability_*`: mean likeness of the maps of all pairs of starts, see
@@ -95,7 +98,10 @@ def diagnose(
         model: A Functional or Sequential network for images; it is not changed.
         dataset: Images in the network's own range. Their labels are needed for the
             ablation alone.
-        layers: Convolution or dense layers: names, paths or indices; None for all.
+        layers: Convolution, dense or activation layers: names, paths or indices; None
+            for all convolutions and dense layers. Where a convolution is followed by a
+            normalization and an activation layer of its own, name the latter: only
+            after it can a unit be said to be off.
         seeds: Random starts of each happy map: a count, >= 2, or the seeds themselves.
             Sad maps have the first two.
         thresholds: Limits of the kinds.

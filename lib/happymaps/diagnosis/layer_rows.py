@@ -77,6 +77,7 @@ def measure_layer(
         **_describe_activity(activity, chosen, layer, settings.thresholds),
         **_describe_scores(maps, activity, chosen),
         **_describe_light(model, layer, maps, chosen, settings),
+        "brightness_on_data": _follow_light(activity.happy[chosen], dataset.images),
         **_describe_pictures(maps, settings.input_range),
         **_describe_repeatability(maps, activity.num_axes == 1),
         **_describe_kernels(model, layer, chosen, settings.thresholds),
@@ -151,6 +152,16 @@ def _describe_light(
         "brightness_response": np.clip(response, 0, None),
         "brightness_direction": direction,
     }
+
+
+def _follow_light(scores: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Return the correlation of scores with the images' mean, shape (units,)."""
+    light = images.mean(axis=tuple(range(1, images.ndim)), dtype=np.float64)
+    light = light - light.mean()
+    centered = scores - scores.mean(axis=1, keepdims=True)
+    size = np.sqrt((centered**2).sum(axis=1) * (light**2).sum())
+    unknown = np.full(len(scores), np.nan)
+    return np.divide(centered @ light, size, out=unknown, where=size > 1e-12)
 
 
 def _describe_pictures(maps: UnitMaps, input_range: tuple[float, float]) -> dict:
