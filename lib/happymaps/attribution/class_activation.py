@@ -108,6 +108,7 @@ def activation_map(
         for owners, found in activities(explained, paths):
             scores[owners] = found.scores
             maps[owners] = heat(explained, combine(found.values, found.gradients))
+    explained.check_copy(scores)
     layers = ", ".join(dict.fromkeys(paths))
     return label_attributions(explained, maps, scores, method, layer=layers)
 

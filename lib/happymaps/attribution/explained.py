@@ -121,6 +121,22 @@ class Explained:
             (key, batched.structure), lambda: compile_for(function, batched, shape)
         )
 
+    def check_copy(self, scores: np.ndarray) -> None:
+        """Raise a ValueError if a copy of the network scored the images otherwise.
+
+        A copy is what config and weights say. Layers of the user's own may be more.
+        """
+        if self._weights:
+            return
+        own = self.scores(self.images, self.everyone())
+        if not np.allclose(own, scores, rtol=1e-3, atol=1e-5, equal_nan=True):
+            raise ValueError(
+                "This method works on a copy of the network, which has to score the "
+                f"images as the network does. Received: {scores[0]} instead of "
+                f"{own[0]}. Let get_config() of your own layers hold all that they "
+                "depend on, or use a method that needs no copy, such as gradient."
+            )
+
     def evaluate(
         self, functions: Sequence[Callable], inputs: np.ndarray, owners: np.ndarray
     ) -> list[np.ndarray]:

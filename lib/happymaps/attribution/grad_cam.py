@@ -43,7 +43,8 @@ def grad_cam(
 
     Raises:
         ValueError: As in `gradient`; a layer without the positions of the input, or one
-            that does not lead to the objective.
+            that does not lead to the objective; layers of your own that a copy by
+            `get_config()` does not reproduce.
         TypeError: As in `gradient`.
     """
     explained = Explained(model, objective, images, activation, batch_size)

@@ -42,7 +42,8 @@ def guided_backpropagation(
         any, the result is not what the paper describes.
 
     Raises:
-        ValueError: As in `gradient`.
+        ValueError: As in `gradient`; layers of your own that a copy by `get_config()`
+            does not reproduce.
         TypeError: As in `gradient`.
     """
     return _modified_gradient(
@@ -74,7 +75,7 @@ def deconvolution(
         As in `guided_backpropagation`.
 
     Raises:
-        ValueError: As in `gradient`.
+        ValueError: As in `guided_backpropagation`.
         TypeError: As in `gradient`.
     """
     return _modified_gradient(
@@ -87,11 +88,13 @@ def _modified_gradient(
     model, objective, images, activation, batch_size, *, method: str, relu: str
 ) -> xr.DataArray:
     check_images(model, images)
-    copy = kept(
-        model, weights_of(model), (relu,), lambda: modified_copy(model, RELUS[relu])
-    )
+    weights = weights_of(model)
+    copy = kept(model, weights, (relu,), lambda: modified_copy(model, RELUS[relu]))
     explained = Explained(copy.model, objective, images, activation, batch_size)
     with explained.progress(method, len(images)):
         scores, values = explained.gradients(explained.images, explained.everyone())
+    if not weights:
+        original = Explained(model, objective, images, activation, batch_size)
+        original.check_copy(scores)
     others = ", ".join(copy.others)
     return label_attributions(explained, values, scores, method, not_modified=others)

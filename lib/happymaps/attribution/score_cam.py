@@ -54,12 +54,14 @@ def score_cam(
     paths = layers_for(explained, layer)
     scores = np.empty(len(explained.images), np.float32)
     result = np.empty((*explained.images.shape[:-1], 1), np.float32)
-    for owners, found in activities(explained, paths):
-        scores[owners] = found.scores
-        for owner, values in zip(owners, found.values, strict=True):
-            weights = _weights(explained, owner, values, base.values[owner])
-            coarse = np.maximum(values @ weights, 0)
-            result[owner] = heat(explained, coarse[None])[0]
+    with explained.progress("score_cam", 0):  # channels differ among layers
+        for owners, found in activities(explained, paths):
+            scores[owners] = found.scores
+            for owner, values in zip(owners, found.values, strict=True):
+                weights = _weights(explained, owner, values, base.values[owner])
+                coarse = np.maximum(values @ weights, 0)
+                result[owner] = heat(explained, coarse[None])[0]
+    explained.check_copy(scores)
     layers = ", ".join(dict.fromkeys(paths))
     return label_attributions(
         explained, result, scores, "score_cam", baseline=base, layer=layers
