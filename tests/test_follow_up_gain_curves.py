@@ -50,13 +50,14 @@ def test_grid_is_even_in_its_logarithm_and_holds_both_ends():
 
 @pytest.mark.parametrize("arguments", [(0, 1, 0), (1, 1, 2)])
 def test_empty_grid_is_refused(arguments):
-    with pytest.raises(ValueError, match="highest > lowest. Received: per_decade="):
+    with pytest.raises(ValueError, match=r"highest > lowest\. Received: per_decade="):
         weight_grid(*arguments)
 
 
 def test_gain_is_relative_to_the_weight_0_and_the_mean_of_starts():
     start = xr.DataArray(np.ones((2, 3, 2)), dims=("objective", "tv_weight", "seed"))
-    end = start + [[[3.0, 5.0], [1.0, 3.0], [-1.0, -1.0]], [[0.0, 0.0]] * 3]
+    gains = [[[3.0, 5.0], [1.0, 3.0], [-1.0, -1.0]], [[0.0, 0.0]] * 3]
+    end = start + gains
     found = relative_gain(
         xr.Dataset({"score_start": start, "score_end": end}), "tv_weight"
     )
@@ -71,7 +72,7 @@ def test_layers_are_convolutions_a_dense_one_and_the_last_evenly_spread():
     assert pick_layers(network) == every
     assert pick_layers(network, 3) == ["conv2d_1", "conv2_3", "dense_3"]
     assert pick_layers(network, 2) == ["conv2d_1", "dense_3"]
-    with pytest.raises(ValueError, match="count must be >= 2. Received: 1"):
+    with pytest.raises(ValueError, match=r"count must be >= 2\. Received: 1"):
         pick_layers(network, 1)
 
 

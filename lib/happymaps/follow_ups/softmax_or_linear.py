@@ -3,7 +3,6 @@
 Nothing here needs TensorFlow before a network is trained.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from happymaps.follow_ups.networks import Network
 
 OBJECTIVES = ("output", "logit")
+PENALTIES = ("none", "given")
 HEADS = ("softmax", "linear", "sigmoid", "squares")
 # Name in the result -> what it is, and its unit.
 _MEANINGS = {
@@ -43,6 +43,7 @@ def measure_output_maps(
     target: str = "facing_left",
     head: str = "softmax",
     tv_weight: float = 10.0,
+    lp_weight: float = 10.0,
     num_steps: int = 100,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -58,38 +59,44 @@ def measure_output_maps(
         head: `"softmax"`; `"linear"`, trained on the cross-entropy of its softmax;
             `"sigmoid"`, independent outputs; or `"squares"`, linear and trained on
             squared errors.
-        tv_weight: Weight of total variation, > 0; maps are made at 0 too.
+        tv_weight: Weight of total variation, > 0; maps are made without penalties too.
+        lp_weight: Weight of the norm, > 0.
         num_steps: Steps of each optimization.
         seed: Of the network, the shuffling and the start.
 
     Returns:
-        By `tv_weight` (0 and the one given): `output_likeness` of maps that climb the
-        outputs, `logit_likeness` of maps that climb what enters the activation, both
-        also `shuffled_`, with shuffled weights; of two outputs `sad_likeness` of the
-        SadMap of 1 and the HappyMap of 0, and `margin_share` (what climbing output 1
-        gains in z1 - z0, over what climbing z1 - z0 gains), else NaN. Without
-        dimensions: `balanced_accuracy`; `slope_sum`, `saturation` and
+        By `penalty` (`"none"`, or the weights `"given"`): `output_likeness` of maps
+        that climb the outputs, `logit_likeness` of maps that climb what enters the
+        activation, both also `shuffled_`, with shuffled weights; of two outputs
+        `sad_likeness` of the SadMap of 1 and the HappyMap of 0, and `margin_share`
+        (what climbing output 1 gains in z1 - z0, over what climbing z1 - z0 gains),
+        else NaN. Without dimensions: `balanced_accuracy`; `slope_sum`, `saturation` and
         `saturation_error` (see `check_softmax_slopes`); `logit_correlation` over the
         images held out, the mean over pairs; `weight_drift` (see there). Besides
-        `image`, by `objective` (`"output"`, `"logit"`), `tv_weight`, `output`, `y`,
-        `x`, `color`.
+        `image`, by `objective` (`"output"`, `"logit"`), `penalty`, `output`, `y`, `x`,
+        `color`.
 
     Raises:
-        ValueError: Another head, a weight of 0; or as in `open_network`.
+        ValueError: Another head, a weight that is not above 0; or as in `open_network`.
     """
     from happymaps.follow_ups.softmax_algebra import check_softmax_slopes, weight_drift
     from happymaps.training import evaluate
 
-    if tv_weight <= 0:
+    if min(tv_weight, lp_weight) <= 0:
         raise ValueError(
-            f"tv_weight must be > 0. Received: {tv_weight}. Maps at 0 are made anyway."
+            "tv_weight and lp_weight must be > 0. Received: "
+            f"{tv_weight} and {lp_weight}. Maps without penalties are made anyway."
         )
     network = _open_head(dataset, image_size, target, head, seed)
     model, held_out = network.model, network.held_out
     found = {
         "balanced_accuracy": evaluate(model, held_out)["balanced_accuracy"],
         **compare_maps(
-            model, tv_weights=[0.0, tv_weight], num_steps=num_steps, seed=seed
+            model,
+            tv_weight=tv_weight,
+            lp_weight=lp_weight,
+            num_steps=num_steps,
+            seed=seed,
         ),
         **check_softmax_slopes(model, seed=seed),
         "logit_correlation": _correlate_logits(model, held_out.images),
@@ -97,7 +104,7 @@ def measure_output_maps(
             _output_weights(_build(network, head, seed)), _output_weights(model)
         ),
     }
-    labels = {"tv_weight": [0.0, tv_weight], "objective": list(OBJECTIVES)}
+    labels = {"penalty": list(PENALTIES), "objective": list(OBJECTIVES)}
     result = xr.Dataset(found, labels)
     for name, (meaning, measure) in _MEANINGS.items():
         result[name].attrs = {"long_name": meaning, "units": measure}
@@ -161,7 +168,8 @@ def _output_weights(model: "keras.Model") -> np.ndarray:
 def compare_maps(
     model: "keras.Model",
     *,
-    tv_weights: Sequence[float],
+    tv_weight: float = 10.0,
+    lp_weight: float = 10.0,
     num_steps: int = 100,
     seed: int = 0,
 ) -> dict[str, tuple]:
@@ -169,29 +177,35 @@ def compare_maps(
 
     Args:
         model: The network; it is not changed.
-        tv_weights: Weights of total variation, each once.
+        tv_weight: Weight of total variation where penalties are charged, > 0.
+        lp_weight: Weight of the norm where penalties are charged, > 0.
         num_steps: Steps of each optimization.
         seed: Of the start, and of the shuffling of weights.
 
     Returns:
-        The variables of `measure_output_maps` that have the dimension `tv_weight`, each
+        The variables of `measure_output_maps` that have the dimension `penalty`, each
         as a pair of dimensions and values.
     """
     from happymaps.models import randomize_weights
     from happymaps.starts import start_images
 
-    options = {"tv_weight": tv_weights, "num_steps": num_steps, "seeds": [seed]}
+    options = {
+        "tv_weight": [0.0, tv_weight],
+        "lp_weight": [0.0, lp_weight],
+        "num_steps": num_steps,
+        "seeds": [seed],
+    }
     start = start_images([seed], model.input_shape[1:])
     maps = _make_maps(model, options)
     null = _make_maps(randomize_weights(model, seed=seed), options)
     found = {
-        f"{prefix}{kind}_likeness": ("tv_weight", _likeness(climbed - start))
+        f"{prefix}{kind}_likeness": ("penalty", _likeness(climbed - start))
         for prefix, pair in {"": maps, "shuffled_": null}.items()
         for kind, climbed in zip(OBJECTIVES, pair, strict=True)
     }
     is_pair = model.output_shape[-1] == 2
-    nothing = ("tv_weight", [np.nan] * len(tv_weights))
-    pictured = ("objective", "tv_weight", "output", "y", "x", "color")
+    nothing = ("penalty", [np.nan] * len(PENALTIES))
+    pictured = ("objective", "penalty", "output", "y", "x", "color")
     return {
         **found,
         "image": (pictured, np.array([*maps])),
@@ -202,7 +216,7 @@ def compare_maps(
 
 
 def _compare_pair(model, start, climbed, options: dict) -> dict:
-    """Return what is asked of two outputs alone, by weight of total variation."""
+    """Return what is asked of two outputs alone, without and with penalties."""
     from happymaps.inspection import output_layer
     from happymaps.objectives import logit, unit
     from happymaps.scoring import score_images
@@ -216,8 +230,8 @@ def _compare_pair(model, start, climbed, options: dict) -> dict:
     reached, possible = np.split(np.array(scores) - before, 2)
     both = np.stack([sad[:, 0], climbed[:, 0]], axis=1)
     return {
-        "sad_likeness": ("tv_weight", _likeness(both - start)),
-        "margin_share": ("tv_weight", reached / possible),
+        "sad_likeness": ("penalty", _likeness(both - start)),
+        "margin_share": ("penalty", reached / possible),
     }
 
 
@@ -235,19 +249,22 @@ def _make_maps(model, options: dict) -> list[np.ndarray]:
 
 
 def _climb(model, objectives, options: dict, **choice: str) -> np.ndarray:
-    """Return maps of shape (TV weights, objectives, height, width, channels)."""
+    """Return maps of shape (penalties, objectives, height, width, channels)."""
     from happymaps.maximization import sweep
 
-    maps = sweep(model, objectives, **options, **choice)
-    maps = maps.image.squeeze(["lp_weight", "seed"])
-    return maps.transpose("tv_weight", "objective", ...).values
+    maps = sweep(model, objectives, **options, **choice).image.squeeze("seed")
+    both = xr.DataArray(
+        range(len(PENALTIES)), dims="penalty"
+    )  # neither weight, or both
+    maps = maps.isel(tv_weight=both, lp_weight=both)
+    return maps.transpose("penalty", "objective", ...).values
 
 
 def _likeness(changes: np.ndarray) -> list[float]:
-    """Return the mean likeness of the maps at each weight."""
+    """Return the mean likeness of the maps, without and with penalties."""
     from happymaps.similarity import mean_similarity
 
-    return [mean_similarity(at_weight, "raw") for at_weight in changes]
+    return [mean_similarity(at_penalty, "raw") for at_penalty in changes]
 
 
 def _correlate_logits(model: "keras.Model", images: np.ndarray) -> float:
