@@ -78,14 +78,16 @@ def test_chance_is_told_and_a_better_reading_is_advised(findings):
     findings["performance"]["balanced_interval"] = [0.45, 0.6]
     assert is_near_chance(findings)
     assert "cannot be told from guessing" in summarize(findings, THRESHOLDS)[0]
-    assert titles(findings) == ["Look at the training, or at the images"]
+    assert titles(findings)[:1] == ["Look at the training, or at the images"]
     better = {"name": "0 to 255", "balanced_accuracy": 0.95, "accuracy": 0.95}
     better |= {"gain": 0.45, "probability": 1e-9}
     findings["readings"]["readings"] = [better]
-    assert titles(findings) == ["Feed the pixels as 0 to 255"]
+    findings["covering"] |= {"changed": 0.5, "interval": [0.4, 0.6]}
+    again = "Mend this first, then diagnose it again"
+    assert titles(findings) == ["Feed the pixels as 0 to 255", again]
     assert "95 % so" in recommend(findings, THRESHOLDS)[0]["rests_on"]
     better["probability"] = 0.2  # as much may come by chance
-    assert titles(findings) == ["Look at the training, or at the images"]
+    assert titles(findings)[:1] == ["Look at the training, or at the images"]
 
 
 def test_classes_in_another_order_are_named(findings):
@@ -93,7 +95,7 @@ def test_classes_in_another_order_are_named(findings):
         "order": [1, 0], "is_given": False, "accuracy": 0.1,
         "accuracy_reordered": 0.9, "probability": 1e-6,
     }  # fmt: skip
-    (advice,) = recommend(findings, THRESHOLDS)
+    advice = recommend(findings, THRESHOLDS)[0]
     assert advice["title"] == "Check the order of the classes"
     assert "output 0 means ‘yes’, not ‘no’" in advice["advice"]
 
@@ -143,6 +145,17 @@ def test_removal_is_claimed_only_as_it_was_measured(corner, findings):
     (advice,) = recommend(findings, THRESHOLDS)
     assert "cannot be told" in advice["advice"]
     assert advice["weight"] == "note"
+
+
+def test_many_layers_share_a_title_and_one_measure_of_all_together(corner, findings):
+    (layer,) = corner["removal"]["layers"]
+    layers = [{**layer, "layer": name} for name in ("one", "two", "three")]
+    together = {"num_units": 6, "accuracy_after": 0.5, "changed": 0.4}
+    findings["removal"] = {"accuracy": 0.875, "together": together, "layers": layers}
+    (advice,) = recommend(findings, THRESHOLDS)
+    assert advice["title"] == "6 of 21 units of 3 layers could go"
+    assert "(6 units): accuracy −37.5 points" in advice["rests_on"]
+    assert "Try one layer at a time" in advice["advice"]
 
 
 def test_noise_is_a_note_that_does_not_call_units_useless(findings):

@@ -55,11 +55,15 @@ def _advise_removal(removal: Mapping, thresholds: Thresholds) -> list[dict]:
 def _advise_smaller(
     layers: list[Mapping], removal: Mapping, thresholds: Thresholds
 ) -> dict:
+    sizes = [len(layer["dead"]) + len(layer["doubles"]) for layer in layers]
     parts = [
-        f"{len(layer['dead']) + len(layer['doubles'])} of {layer['num_units']} units "
-        f"of {layer['layer']}"
-        for layer in layers
+        f"{size} of {layer['num_units']} units of {layer['layer']}"
+        for size, layer in zip(sizes, layers, strict=True)
     ]
+    named = listing(parts)
+    if len(parts) > 2:
+        examined = sum(layer["num_units"] for layer in layers)
+        named = f"{sum(sizes)} of {examined} units of {len(parts)} layers"
     told = "; ".join(
         f"{_tell_spare(layer)}{_tell_change(layer, removal['accuracy'])}"
         for layer in layers
@@ -81,7 +85,7 @@ def _advise_smaller(
             "them; the network without all of them at once loses some. Try one layer "
             "at a time."
         )
-    return _advice(f"{listing(parts)} could go", advice, f"{told}.", "worth doing")
+    return _advice(f"{named} could go", advice, f"{told}.", "worth doing")
 
 
 def _tell_spare(layer: Mapping) -> str:

@@ -25,8 +25,11 @@ def recommend(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         `title`, `advice`, `rests_on` (the number, in words) and `weight`: `"first"`,
         `"worth doing"` or `"note"`.
     """
+    readings = _advise_readings(findings, thresholds)
+    if readings:
+        # Fed wrongly, a network shows nothing of what it does when it is fed right.
+        return [*readings, _advise_again(findings)]
     found = [
-        *_advise_readings(findings, thresholds),
         *_advise_shortcut(findings, thresholds),
         *_advise_brightness(findings, thresholds),
         *_advise_classes(findings, thresholds),
@@ -103,6 +106,19 @@ def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     if is_near_chance(findings) and not found:
         found.append(_advise_training(findings))
     return found
+
+
+def _advise_again(findings: Mapping) -> dict:
+    measured = findings["performance"]
+    return _advice(
+        "Mend this first, then diagnose it again",
+        "Where the decisions rest, what light does and which units are of use was "
+        "measured on the network as it is fed now. It may look otherwise when that is "
+        "mended, so nothing more is advised from it.",
+        f"Balanced accuracy {percent(measured['balanced_accuracy'])} as it is fed "
+        f"now, guessing {percent(measured['chance'])}.",
+        "note",
+    )
 
 
 def _advise_order(findings: Mapping) -> dict:
@@ -190,8 +206,6 @@ def _advise_brightness(findings: Mapping, thresholds: Thresholds) -> list[dict]:
 
 def _advise_classes(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     measured, found = findings["performance"], []
-    if is_near_chance(findings):
-        return []  # every class is weak, and there is other advice
     for each in measured["classes"]:
         if each["images"] < thresholds.least_images:
             continue

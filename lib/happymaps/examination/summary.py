@@ -184,6 +184,11 @@ def _tell_light(findings: Mapping, thresholds: Thresholds) -> str:
     change = follows_brightness(findings, thresholds)
     small = [each for each in findings["brightness"] if abs(each["change"]) <= 0.1]
     most = change or max(small, key=lambda each: each["changed"])
+    if not (most["changed"] or most["changed_by_noise"]):
+        return (
+            "Making whole images brighter or darker by 10 % of the range changes no "
+            "prediction, and noise of that size changes none either."
+        )
     text = (
         f"Making whole images brighter or darker by {percent(abs(most['change']))} of "
         f"the range changes up to {percent(most['changed'])} of the predictions, noise "
