@@ -95,7 +95,7 @@ def test_one_start_is_refused():
         measure_tv_weights(num_starts=1)
 
 
-def test_unit_that_wants_brightness_never_halves(keras, tmp_path):
+def test_unit_that_wants_brightness_halves_far_beyond_the_rule(keras, tmp_path):
     inputs = keras.Input((SIDE, SIDE, 1))
     mean = keras.layers.GlobalAveragePooling2D(name="out")
     layer = keras.layers.Dense(1, name="last")
@@ -105,4 +105,5 @@ def test_unit_that_wants_brightness_never_halves(keras, tmp_path):
         model=str(hm.save_model(model, tmp_path / "mean.keras")), num_steps=60
     )
     assert found.brightness.values == pytest.approx(1, abs=1e-4)
-    assert np.isinf(found.half_weight).all()
+    # Smoothing cannot oppose a shift: only the steps that it takes are lost.
+    assert (found.half_weight > 10 * found.rule_weight).all()

@@ -74,6 +74,7 @@ def measure_tv_weights(
     """
     from happymaps.follow_ups.gain_curves import weight_grid
     from happymaps.follow_ups.networks import open_network
+    from happymaps.regularizers import LpNorm
 
     if num_starts < 2:
         raise ValueError(
@@ -90,8 +91,11 @@ def measure_tv_weights(
         target=target,
         seed=seed,
     ).model
+    scale = highest_pixel - lowest_pixel
     options = {
-        "tv_weight": [0.0, *grid / (highest_pixel - lowest_pixel) ** 2],
+        "tv_weight": [0.0, *grid / scale**2],
+        # The norm's pull does not depend on the range, the score's slope does.
+        "lp_weight": [LpNorm().weight / scale],
         "seeds": [seed * num_starts + start for start in range(num_starts)],
         "num_steps": num_steps,
         "input_range": pixels,
