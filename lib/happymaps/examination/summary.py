@@ -174,7 +174,8 @@ def _tell_window(findings: Mapping, thresholds: Thresholds) -> str:
         f"any other window; {percent(found['median_changed'])} is the median"
     )
     if is_suspicious(findings, thresholds):
-        return f"{text}. The decisions rest on it."
+        most = "Most" if found["changed"] > 0.5 else "Many"
+        return f"{text}. {most} decisions rest on it."
     if found["interval"][0] < thresholds.covering:
         return f"{text}. No single place decides."
     return f"{text}. Other places count nearly as much."

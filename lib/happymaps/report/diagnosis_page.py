@@ -64,6 +64,7 @@ def diagnosis_files(
         "percent": _percent,
         "signed": _signed,
         "chance": _chance,
+        "unbroken": _unbroken,
         "plain": format_number,
         "layouts": layouts,
         "script_data": embed_json(layouts),
@@ -239,6 +240,10 @@ def _percent(share: float | None) -> str:
     if text == "100.0" and share < 1:
         text = "99.9"
     return f"{text.removesuffix('.0')}{NO_BREAK}%"
+
+
+def _unbroken(sentence: str) -> str:
+    return sentence.replace(" %", f"{NO_BREAK}%")
 
 
 def _chance(probability: float) -> str:
