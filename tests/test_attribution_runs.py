@@ -1,5 +1,7 @@
 """What experiment 2 measures of one network, on a tiny one that is brought along."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import happymaps as hm
 from happymaps.attribution_runs.faithfulness import measure_faithfulness
 from happymaps.attribution_runs.first_pass import measure_regions
 from happymaps.attribution_runs.points import (
+    ellipse_overlap,
     head_ellipse,
     head_masks,
     method_names,
@@ -100,7 +103,18 @@ def test_ellipse_covers_its_area_and_stands_for_drawn_heads():
     ellipse = head_ellipse((300, 320))
     assert ellipse.mean() == pytest.approx(np.pi * 0.3 * 0.2, abs=1e-3)
     faces = load_dataset("synthetic_faces", image_size=(30, 32), num_images=64)
-    assert overlap(head_masks(faces)["head"], head_ellipse((30, 32))[None]) > 0.5
+    found = ellipse_overlap(faces)
+    assert found == overlap(head_masks(faces)["head"], head_ellipse((30, 32))[None])
+    assert 0.5 < found < 1
+
+
+def test_photographs_of_cmu_have_an_ellipse_and_other_images_nothing(point):
+    bare = dataclasses.replace(point.chosen, masks={}, name="cmu_faces")
+    masks = head_masks(bare)
+    assert list(masks) == ["head", "outside"]
+    assert (masks["outside"] == ~masks["head"]).all()
+    assert 0.4 < ellipse_overlap(bare) < 1
+    assert head_masks(dataclasses.replace(bare, name="folder:mine")) == {}
 
 
 def test_overlap_is_intersection_over_union():

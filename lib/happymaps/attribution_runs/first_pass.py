@@ -7,14 +7,14 @@ from happymaps.attribution_measures.map_comparison import map_similarity
 from happymaps.attribution_measures.masks import mask_shares
 from happymaps.attribution_runs.points import (
     CONTROLS,
+    ellipse_overlap,
     explain,
-    head_ellipse,
     head_masks,
     method_names,
     open_point,
-    overlap,
     to_heatmap,
 )
+from happymaps.datasets import Dataset
 from happymaps.sweepable import sweepable
 
 
@@ -59,8 +59,8 @@ def measure_regions(
         share of the area), `shuffled_density` with shuffled weights, and `area`.
         Without dimensions, `mean_agreement` over pairs of methods, `feature_density`,
         `shuffled_feature_density` and `background_density`, means over methods, and
-        `head_overlap` of the ellipse with exact masks; each NaN where it is not known.
-        All are means over images.
+        `head_overlap` of the ellipse with exact masks, see `ellipse_overlap`; each NaN
+        where it is not known. All are means over images.
 
     Raises:
         ValueError: As in `open_network`; no such class or method.
@@ -104,8 +104,7 @@ def measure_regions(
         {"class_name": point.chosen.class_names[class_index]},
     )  # fmt: skip
     result = result.merge(_agreement(maps, names))
-    regions = head_masks(point.chosen)
-    return result.merge(_regions(maps, null_maps, regions, names, point.chosen.masks))
+    return result.merge(_regions(maps, null_maps, names, point.chosen))
 
 
 def _likeness(first: np.ndarray, second: np.ndarray) -> float:
@@ -122,7 +121,8 @@ def _agreement(maps: dict, names: list[str]) -> xr.Dataset:
     return xr.Dataset({"agreement": labeled, "mean_agreement": mean})
 
 
-def _regions(maps, null_maps, regions, names: list[str], exact) -> xr.Dataset:
+def _regions(maps, null_maps, names: list[str], chosen: Dataset) -> xr.Dataset:
+    regions = head_masks(chosen)
     means = dict.fromkeys(
         ("feature_density", "shuffled_feature_density", "background_density",
          "head_overlap"), np.nan,
@@ -147,9 +147,8 @@ def _regions(maps, null_maps, regions, names: list[str], exact) -> xr.Dataset:
     if "background" in regions:
         of_background = {"region": "background", "attribution": names}
         means["background_density"] = float(density.sel(of_background).mean())
-    if exact and "head" in regions:
-        ellipse = head_ellipse(regions["head"].shape[1:])[None]
-        means["head_overlap"] = overlap(regions["head"], ellipse)
+    if "head" in regions:
+        means["head_overlap"] = ellipse_overlap(chosen)
     return xr.Dataset(
         {"density": density, "shuffled_density": null_density, "area": area, **means}
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from happymaps.datasets import Dataset
+from happymaps.datasets import Dataset, load_dataset
 from happymaps.follow_ups.networks import open_network
 from happymaps.messages import unknown_name
 
@@ -157,7 +157,7 @@ def predicted_logits(model: "keras.Model", images: np.ndarray) -> list:
 def head_masks(images: Dataset) -> dict[str, np.ndarray]:
     """Return the masks of a data set, with `head` and `features` put together.
 
-    The CMU faces have none: their `head` is `head_ellipse`, and `background` the rest.
+    The CMU faces have none: their `head` is `head_ellipse`, and `outside` the rest.
     Other images without masks give nothing.
     """
     if images.masks:
@@ -171,7 +171,7 @@ def head_masks(images: Dataset) -> dict[str, np.ndarray]:
         return {}
     ellipse = head_ellipse(images.images.shape[1:3])
     head = np.broadcast_to(ellipse, images.images.shape[:3]).copy()
-    return {"head": head, "background": ~head}
+    return {"head": head, "outside": ~head}
 
 
 def head_ellipse(shape: Sequence[int]) -> np.ndarray:
@@ -183,6 +183,17 @@ def head_ellipse(shape: Sequence[int]) -> np.ndarray:
     height, width = shape
     y, x = np.mgrid[:height, :width] + 0.5
     return ((y / height - 0.45) / 0.3) ** 2 + ((x / width - 0.5) / 0.2) ** 2 <= 1
+
+
+def ellipse_overlap(images: Dataset) -> float:
+    """Return how well `head_ellipse` covers exact heads, as `overlap`.
+
+    Those of the images, or of 64 drawn faces of their size where they have no masks.
+    """
+    shape = images.images.shape[1:3]
+    if not images.masks:
+        images = load_dataset("synthetic_faces", image_size=shape, num_images=64)
+    return overlap(head_masks(images)["head"], head_ellipse(shape)[None])
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
