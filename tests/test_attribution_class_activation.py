@@ -21,7 +21,7 @@ METHODS = [grad_cam, grad_cam_plus_plus, layer_cam, score_cam]
 # The layer `maps` makes x and 4 - x of a pixel; the score is the sum over positions of
 # GRADIENTS times these values.
 IMAGE = np.array([[0.0, 1], [2, 4]])
-GRADIENTS = np.array([[[1.0, 1], [-1, 3]], [[-1, 1], [-1, -1]]])
+GRADIENTS = np.array([[[1.0, 1], [3, -1]], [[-1, 1], [-1, -1]]])
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def test_grad_cam_weights_channels_by_their_mean_gradient(by_hand):
 
 
 def test_layer_cam_weights_each_position(by_hand):
-    # Rectified, the gradients are 1, 1, 0, 3 and 0, 1, 0, 0.
-    np.testing.assert_allclose(explain(layer_cam, by_hand), [[0, 4], [0, 12]])
+    # Rectified, the gradients are 1, 1, 3, 0 and 0, 1, 0, 0.
+    np.testing.assert_allclose(explain(layer_cam, by_hand), [[0, 4], [6, 0]])
 
 
 def test_grad_cam_plus_plus_weights_positive_gradients(by_hand):
