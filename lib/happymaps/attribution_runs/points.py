@@ -52,7 +52,8 @@ def open_point(
     """Return the network of a seed and images to explain.
 
     Args:
-        dataset: As in `load_dataset`.
+        dataset: As in `load_dataset`. Of a folder, single images are held out, of
+            faces whole people.
         num_images: How many, >= 1, evenly spread over those held out.
         class_index: Only images of that class; None for as many of each.
         lowest_pixel: Black for a network that was brought along.
@@ -63,7 +64,8 @@ def open_point(
         ValueError: No such class, no image, or as in `open_network`.
     """
     pixels = (lowest_pixel, highest_pixel)
-    network = open_network(dataset, pixel_range=pixels, **options)
+    split = "image" if dataset.startswith("folder:") else "person"
+    network = open_network(dataset, pixel_range=pixels, split=split, **options)
     held_out = network.held_out
     classes = range(len(held_out.class_names)) if class_index is None else [class_index]
     if num_images < 1 or class_index not in (None, *range(len(held_out.class_names))):
