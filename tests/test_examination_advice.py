@@ -13,7 +13,6 @@ from happymaps.examination.recommendations import (
 from happymaps.examination.summary import list_unknown, summarize
 from happymaps.examination.thresholds import THRESHOLDS
 from happymaps.examination.wording import (
-    capital,
     count,
     listing,
     number,
@@ -198,5 +197,4 @@ def test_words_are_those_of_a_sentence():
     assert listing("abc") == "a, b and c" and listing("ab") == "a and b"
     assert listing("abcdefg", most=3) == "a, b and 5 more"
     assert number(0.01234) == "0.0123" and number(float("nan")) == "no number"
-    assert capital("one") == "One"
     assert probability(1e-9) == "less than 0.001" and probability(0.04) == "0.04"

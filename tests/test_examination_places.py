@@ -126,6 +126,11 @@ def test_shares_of_relevance_are_sums_over_places():
     assert found["num_images"] == 2 and found["num_blank"] == 0
 
 
+def test_without_a_window_there_is_no_share_of_it():
+    found = describe_places(np.ones((1, 5, 5)), np.ones((5, 5)), {}, None)
+    assert [each["kind"] for each in found["places"]] == ["frame"]
+
+
 def test_images_without_relevance_are_counted_and_left_out():
     heat = np.zeros((2, 10, 10))
     heat[1, 0, 0] = 1

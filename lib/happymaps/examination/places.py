@@ -11,7 +11,7 @@ def describe_places(
     heat: np.ndarray,
     shuffled: np.ndarray,
     masks: Mapping[str, np.ndarray],
-    window: Sequence[int],
+    window: Sequence[int] | None,
 ) -> dict:
     """Return how much of the relevance lies where.
 
@@ -19,7 +19,7 @@ def describe_places(
         heat: Relevance of images, shape `(images, y, x)`.
         shuffled: Mean relevance of networks with shuffled weights, `(y, x)`.
         masks: Region to where it lies, bool, `(images, y, x)`.
-        window: Top, left, height and width of a window, in pixels.
+        window: Top, left, height and width of a window, in pixels; None for none.
 
     Returns:
         `places`: a list of `name`, `kind` (`"region"`, `"frame"` or `"window"`),
@@ -30,10 +30,11 @@ def describe_places(
     height, width = shuffled.shape
     regions = {("region", name): mask for name, mask in masks.items()}
     regions["frame", "outer tenth"] = _frame(height, width)
-    top, left, tall, wide = window
-    inside = np.zeros((height, width), bool)
-    inside[top : top + tall, left : left + wide] = True
-    regions["window", "the window that decides most"] = inside
+    if window is not None:
+        top, left, tall, wide = window
+        inside = np.zeros((height, width), bool)
+        inside[top : top + tall, left : left + wide] = True
+        regions["window", "the window that decides most"] = inside
     seen = heat.sum(axis=(1, 2)) > 0
     return {
         "places": [

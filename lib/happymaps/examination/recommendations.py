@@ -172,8 +172,8 @@ def _advise_shortcut(findings: Mapping, thresholds: Thresholds) -> list[dict]:
             f"{left} to {left + width - 1}",
             "Decisions rest on this window more than on any other. If it does not show "
             "what makes the classes (a mark, a border, a background), the network has "
-            "learned a shortcut: crop or cover it in the training images and train again. If "
-            "what you ask for is there, all is well.",
+            "learned a shortcut: crop or cover it in the training images and train "
+            "again. If what you ask for is there, all is well.",
             f"Covering this window ({percent(covering['area'])} of the image) changes "
             f"{percent(covering['changed'])} of the predictions; covering another of "
             f"its size changes {percent(covering['median_changed'])} (median of "

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Sequence
 
-_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
 
 def percent(share: float) -> str:
     """Return a share as per cent: `93 %`, one decimal where two digits would be lost.
@@ -50,7 +48,7 @@ def probability(value: float) -> str:
 
 def count(quantity: int, singular: str, plural: str | None = None) -> str:
     """Return `1 unit`, `12 units`, `no units`."""
-    text = _SMALL[0] if quantity == 0 else f"{quantity:,}".replace(",", "\u202f")
+    text = "no" if quantity == 0 else f"{quantity:,}".replace(",", "\u202f")
     return f"{text} {singular if quantity == 1 else plural or singular + 's'}"
 
 
@@ -62,8 +60,3 @@ def listing(parts: Sequence[str], *, most: int = 6) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def capital(text: str) -> str:
-    """Return a text with its first letter large."""
-    return text[:1].upper() + text[1:]
