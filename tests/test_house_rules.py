@@ -109,7 +109,27 @@ ALLOWED = {
     "map_labels": ENGINE - {"ascent", "batches", "map_labels"},
     "batches": (ENGINE | {"batch_sizes", "kept_loops", "side_by_side"}) - {"batches"},
     "maximization": ENGINE,
-    "keras_vis": {"backend", "layers", "messages"},
+    "attribution": {"backend", "checks", "kept_loops", "layers", "map_labels"}
+    | {"models", "objective_checks", "objectives", "progress", "scoring"},
+    "attribution_measures": {"backend", "checks", "datasets", "layers", "messages"}
+    | {"objectives", "scoring", "training"},
+    "attribution_runs": {"attribution", "attribution_measures", "backend", "datasets"}
+    | {"follow_ups", "inspection", "messages", "models", "objectives", "scoring"}
+    | {"sweepable", "training"},
+    "diagnosis": {"ascent_settings", "backend", "checks", "datasets", "inspection"}
+    | {"layers", "map_measures", "maximization", "models", "objectives", "progress"}
+    | {"regularizers", "scoring", "similarity", "starts", "training"},
+    "diagnosis_runs": {"diagnosis", "follow_ups", "inspection", "sweepable"},
+    "examination": {"attribution", "backend", "datasets", "diagnosis", "inspection"}
+    | {"layers", "models", "statistics", "study", "training"},
+    "follow_ups": {"backend", "datasets", "inspection", "keras_vis", "layers"}
+    | {"map_measures", "maximization", "messages", "models", "network_runs"}
+    | {"objectives", "regularizers", "scoring", "similarity", "starts", "statistics"}
+    | {"study", "sweepable", "training"},
+    "kernel_views": {"backend", "layers"},
+    "seriation": set(),
+    "correlation_plots": set(),
+    "keras_vis": {"attribution", "backend", "layers", "messages"},
     "benchmarks": ENGINE | {"maximization"},
     "lean_imports": set(),
     "runner": {"json_files", "lean_imports", "paths", "messages"}
@@ -127,8 +147,8 @@ ALLOWED = {
     | {"regularizers", "scoring", "study"},
 }
 COMMANDS = (
-    *("cli", "cli_guard", "cli_sweeps", "explorer", "report", "runner", "store"),
-    *("sweeps", "testing"),
+    *("cli", "cli_diagnose", "cli_guard", "cli_sweeps", "explorer", "report"),
+    *("runner", "store", "sweeps", "testing"),
 )
 
 
@@ -202,8 +222,9 @@ def test_only_the_backend_imports_keras_and_tensorflow():
 
 
 def test_plots_import_numpy_and_matplotlib_only():
-    outside = {name.split(".")[0] for name in imports("happymaps.plots")}
-    assert outside - sys.stdlib_module_names <= {"numpy", "matplotlib"}
+    for module in ("plots", "correlation_plots"):
+        outside = {name.split(".")[0] for name in imports(f"happymaps.{module}")}
+        assert outside - sys.stdlib_module_names <= {"numpy", "matplotlib"}
 
 
 def test_numeric_code_never_imports_the_commands():
@@ -223,6 +244,7 @@ def test_nothing_imports_notebooks_or_tests():
 def test_commands_start_without_tensorflow():
     parts = ("cli", "runner", "report", "recording", "datasets", "plots")
     parts += ("store", "sweeps", "map_runs", "network_runs", "inputs")
+    parts += ("attribution_runs", "cli_diagnose", "diagnosis_runs", "follow_ups")
     modules = [
         module
         for module in MODULES

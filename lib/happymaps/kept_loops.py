@@ -43,7 +43,7 @@ def loop_for(
     key = _key(weights, batched, regularizers, settings)
     # A loop has no use for the callback, which may hold the network and much else.
     ascent = Ascent(batched, regularizers, dataclasses.replace(settings, callback=None))
-    if key is None or not _is_told_by_config(model):
+    if key is None or not is_told_by_config(model):
         return ascent
     with _LOCK:
         kept = _KEPT.setdefault(model, collections.OrderedDict())
@@ -73,7 +73,7 @@ def _key(weights, batched, regularizers, settings: AscentSettings) -> tuple | No
     return key
 
 
-def _is_told_by_config(model: keras.Model) -> bool:
+def is_told_by_config(model: keras.Model) -> bool:
     """Return whether a network's config and weights say all of what it does.
 
     Layers and functions of the user's own may hold what their config does not tell.

@@ -32,7 +32,7 @@ from happymaps.scoring import score_images
 
 _SATURATED = 1e-4
 _INNER_DIMENSIONS = {"loss_history": ("step",), "score_history": ("step",)}
-_INPUT_DIMENSIONS = {  # by the number of axes
+INPUT_DIMENSIONS = {  # by the number of axes
     1: ("feature",),
     2: ("x", "color"),
     3: ("y", "x", "color"),
@@ -71,7 +71,7 @@ def label_maps(
         "diagnosis": _diagnose(found, finite, scales, settings.activation),
     }
     coordinates = {**axes, "objective": [objective.name for objective in objectives]}
-    inputs = _INPUT_DIMENSIONS[len(settings.shape)]
+    inputs = INPUT_DIMENSIONS[len(settings.shape)]
     if np.ndim(settings.input_range[0]):
         low, high = settings.input_range
         coordinates |= {"lowest": (inputs, low), "highest": (inputs, high)}
@@ -106,7 +106,7 @@ def label_points(
         name: ("map", np.take(labels[name], place))
         for name, place in zip(axes, places, strict=True)
     }
-    dimensions = ("map", *_INPUT_DIMENSIONS[images.ndim - 1])
+    dimensions = ("map", *INPUT_DIMENSIONS[images.ndim - 1])
     return (
         xr.DataArray(images, coordinates, dimensions, "image"),
         xr.DataArray(scores, coordinates, ("map",), "score"),

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Hashable
 
 from happymaps.backend import keras
-from happymaps.kept_loops import _is_told_by_config
+from happymaps.kept_loops import is_told_by_config
 from happymaps.models import fingerprint
 
 _MOST = 32  # per network
@@ -43,4 +43,4 @@ def kept(model: keras.Model, weights: str, key: Hashable, make: Callable):
 
 def weights_of(model: keras.Model) -> str:
     """Return what tells a network's state; empty where its config does not say all."""
-    return fingerprint(model) if _is_told_by_config(model) else ""
+    return fingerprint(model) if is_told_by_config(model) else ""

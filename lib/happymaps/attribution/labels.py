@@ -5,7 +5,7 @@ import xarray as xr
 
 from happymaps.attribution.baselines import Baseline
 from happymaps.attribution.explained import Explained
-from happymaps.map_labels import _INPUT_DIMENSIONS
+from happymaps.map_labels import INPUT_DIMENSIONS
 
 NAME = "attributions"
 
@@ -29,7 +29,7 @@ def label_attributions(
         baseline: As used; one that is an array becomes a coordinate.
         **options: As used, for the attributes.
     """
-    inputs = _INPUT_DIMENSIONS[explained.images.ndim - 1]
+    inputs = INPUT_DIMENSIONS[explained.images.ndim - 1]
     names = [objective.name for objective in explained.objectives]
     coordinates = {"objective": ("image", names), "score": ("image", scores)}
     if baseline is not None:
