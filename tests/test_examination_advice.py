@@ -169,6 +169,7 @@ def test_noise_is_a_note_that_does_not_call_units_useless(findings):
 def test_summary_tells_kinds_and_what_was_left_out(corner):
     summary = summarize(corner, THRESHOLDS)
     assert "Of 14 units examined (of 39 in these layers), 2 never fire" in summary[-1]
+    assert "2 look for brightness, 2 for edges, 2 for textures, 2 have" in summary[-1]
     assert "Many decisions rest on it." in summary[4]
     asked = {each["question"] for each in corner["unknown"]}
     assert "Whether all this holds for new images" in asked

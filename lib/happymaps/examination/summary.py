@@ -22,7 +22,7 @@ _KINDS = {
     "dead": ("never fires on these images", "never fire on these images"),
     "always-on": ("is on everywhere", "are on everywhere"),
     "duplicate": ("doubles another one", "double another one"),
-    "brightness": ("looks for brightness", "look for brightness"),
+    "brightness": ("for brightness", "for brightness"),
     "edge": ("for an edge", "for edges"),
     "line": ("for a line", "for lines"),
     "texture": ("for a texture", "for textures"),
@@ -202,7 +202,10 @@ def _tell_units(found: Mapping) -> str:
     parts = []
     for kind, quantity in found["kinds"].items():
         words = _KINDS.get(kind, (f"is of kind {kind}", f"are of kind {kind}"))
-        parts.append(f"{quantity} {words[quantity != 1]}")
+        text = words[quantity != 1]
+        if text.startswith("for ") and not any(" for " in part for part in parts):
+            text = f"look{'s' if quantity == 1 else ''} {text}"
+        parts.append(f"{quantity} {text}")
     looked = f"Of {count(found['num_examined'], 'unit')} examined"
     if found["num_examined"] < found["num_units"]:
         looked += f" (of {found['num_units']} in these layers)"
