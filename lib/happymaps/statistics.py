@@ -23,10 +23,14 @@ def proportion_interval(count: int, total: int) -> Interval:
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Return the 95 % Student interval of the mean of a few measurements."""
+    """Return the 95 % Student interval of the mean of a few measurements.
+
+    Fewer than two values, or values that are all the same, do not tell how they
+    scatter, and have no interval: (-inf, inf). NaN are left out.
+    """
     values = np.asarray(values, float)
     values = values[~np.isnan(values)]
-    if len(values) < 2:
+    if len(values) < 2 or not np.ptp(values):
         return -np.inf, np.inf
     half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
     return float(values.mean() - half), float(values.mean() + half)
@@ -54,16 +58,15 @@ def mean_difference_interval(
 ) -> Interval:
     """Return the 95 % Welch interval of the mean of `first` less that of `second`.
 
-    Source: Welch 1947, doi:10.1093/biomet/34.1-2.28. Fewer than two values on a side
-    have no interval: (-inf, inf). NaN are left out.
+    Source: Welch 1947, doi:10.1093/biomet/34.1-2.28. Fewer than two values on a side,
+    or no scatter on either, have no interval: (-inf, inf). NaN are left out.
     """
     samples = [np.asarray(values, float) for values in (first, second)]
     samples = [values[~np.isnan(values)] for values in samples]
     if min(map(len, samples)) < 2:
         return -np.inf, np.inf
-    means = [values.mean() for values in samples]
     if not any(np.ptp(values) for values in samples):
-        return (float(means[0] - means[1]),) * 2
+        return -np.inf, np.inf
     found = stats.ttest_ind(*samples, equal_var=False).confidence_interval(0.95)
     return float(found.low), float(found.high)
 
