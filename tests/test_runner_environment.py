@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from happymaps.runner.environment import allowed_environment, kernel_environment
+from happymaps.runner.environment import (
+    allowed_environment,
+    kernel_environment,
+    store_environment,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +57,14 @@ def test_the_kernel_gets_keras_backend_and_scratch_folder(monkeypatch):
     assert environment["TMPDIR"] == "/scratch"
     assert environment["EXTRA"] == "1"
     assert "HAPPYMAPS_RUN_DIR" not in environment
+
+
+def test_notebooks_find_a_store_beside_the_reports(tmp_path, monkeypatch):
+    monkeypatch.delenv("HAPPYMAPS_STORE", raising=False)
+    assert store_environment(tmp_path) == {}
+    (tmp_path / "store").mkdir()
+    assert store_environment(tmp_path) == {}  # a folder, and no store
+    (tmp_path / "store" / "store.json").write_text("{}")
+    assert store_environment(tmp_path) == {"HAPPYMAPS_STORE": str(tmp_path / "store")}
+    monkeypatch.setenv("HAPPYMAPS_STORE", "elsewhere")
+    assert store_environment(tmp_path) == {}  # the caller's own choice reaches them

@@ -15,6 +15,7 @@ from happymaps.cli_guard import print_table, report_errors, split_parameters
 from happymaps.cli_sweeps import compare, runs, sweep
 from happymaps.inputs import resolve_dataset, resolve_inputs, resolve_model
 from happymaps.runner.collection import run_plan
+from happymaps.runner.environment import store_environment
 from happymaps.runner.execution import run_notebook
 from happymaps.runner.folders import short_hash, slug
 from happymaps.runner.notebooks import local_notebook
@@ -71,7 +72,13 @@ def run(
             )
         plan[notebook] = folder
     for notebook, folder in plan.items():
-        record = run_notebook(notebook, given, folder, timeout=timeout)
+        record = run_notebook(
+            notebook,
+            given,
+            folder,
+            timeout=timeout,
+            environment=store_environment(out),
+        )
         print(f"{notebook.name} completed in {record.seconds:.1f} s: {record.folder}")
 
 

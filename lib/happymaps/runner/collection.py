@@ -11,6 +11,7 @@ from pathlib import Path
 
 from happymaps.json_files import write_json
 from happymaps.processors import num_cpus
+from happymaps.runner.environment import store_environment
 from happymaps.runner.execution import run_notebook
 from happymaps.runner.folders import short_hash, slug
 from happymaps.runner.notebooks import (
@@ -55,7 +56,7 @@ def run_plan(
         image_size: For those that declare it: (height, width) in pixels.
         others: Further parameters by name, for those that declare them.
         profile: Which parameters of the plan.
-        out: Folder of the reports.
+        out: Folder of the reports. Of a store in it, notebooks read what is kept.
         jobs: How many notebooks run at a time; they share the processors, unless
             `TF_NUM_INTRAOP_THREADS` is set.
         timeout: Seconds for each notebook.
@@ -85,6 +86,7 @@ def run_plan(
 
     def run_entry(entry: PlanEntry) -> RunRecord:
         environment = {} if entry.timed else _share_cpus(jobs)
+        environment |= store_environment(out)
         record = _run_entry(
             entry, parameters[entry.name], folder, environment=environment, **options
         )

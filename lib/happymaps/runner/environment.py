@@ -45,6 +45,19 @@ def allowed_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def store_environment(reports: str | Path) -> dict[str, str]:
+    """Return the environment in which notebooks find what sweeps have computed.
+
+    Args:
+        reports: Folder of the reports; where `store/` in it is a store of runs, it is
+            the one, unless `HAPPYMAPS_STORE` names another.
+    """
+    store = Path(reports).absolute() / "store"
+    if "HAPPYMAPS_STORE" in os.environ or not (store / "store.json").is_file():
+        return {}
+    return {"HAPPYMAPS_STORE": str(store)}
+
+
 def kernel_environment(
     scratch: Path, *, extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:

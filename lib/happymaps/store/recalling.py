@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 def recall(function: str, /, **parameters: object) -> "xr.Dataset":
     """Return the result of a function, from the store if it is there.
 
-    The store is the folder that the environment variable `HAPPYMAPS_STORE` names; a
-    sweep sets it for its notebooks. Without it, the function is simply called.
+    The store is the folder that the environment variable `HAPPYMAPS_STORE` names.
+    Sweeps set it for their notebooks, and `happymaps run` and `happymaps report` do
+    where the folder of the reports has a store. Without it, the function is simply
+    called.
 
     Args:
         function: "module:name", marked by `happymaps.sweepable`.
