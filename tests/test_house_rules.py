@@ -73,6 +73,7 @@ ALLOWED = {
     "netcdf": set(),
     "inputs": {"datasets", "messages", "paths"},
     "sweepable": set(),
+    "variable_labels": set(),
     "recording": {"json_files", "netcdf", "paths", "messages"},
     "datasets": {"paths", "messages"},
     "backend": set(),
@@ -119,13 +120,14 @@ ALLOWED = {
     "diagnosis": {"ascent_settings", "backend", "checks", "datasets", "inspection"}
     | {"layers", "map_measures", "maximization", "models", "objectives", "progress"}
     | {"regularizers", "scoring", "similarity", "starts", "training"},
-    "diagnosis_runs": {"diagnosis", "follow_ups", "inspection", "sweepable"},
+    "diagnosis_runs": {"diagnosis", "follow_ups", "inspection", "sweepable"}
+    | {"variable_labels"},
     "examination": {"attribution", "backend", "datasets", "diagnosis", "inspection"}
     | {"layers", "models", "statistics", "study", "training"},
     "follow_ups": {"backend", "datasets", "inspection", "keras_vis", "layers"}
     | {"map_measures", "maximization", "messages", "models", "network_runs"}
     | {"objectives", "regularizers", "scoring", "similarity", "starts", "statistics"}
-    | {"study", "sweepable", "training"},
+    | {"study", "sweepable", "training", "variable_labels"},
     "kernel_views": {"backend", "layers"},
     "seriation": set(),
     "correlation_plots": set(),
@@ -139,9 +141,9 @@ ALLOWED = {
     | {"report", "runner", "store"},
     "report": {"lean_imports", "paths", "messages", "similarity"},
     "map_runs": {"map_measures", "maximization", "paths", "regularizers", "scoring"}
-    | {"study", "sweepable"},
+    | {"study", "sweepable", "variable_labels"},
     "network_runs": {"backend", "datasets", "inspection", "layers", "messages"}
-    | {"models", "study", "sweepable", "training"},
+    | {"models", "study", "sweepable", "training", "variable_labels"},
     "explorer": {"backend", "checks", "datasets", "inspection", "layers"}
     | {"maximization", "models", "objectives", "paths", "plots", "progress"}
     | {"regularizers", "scoring", "study"},

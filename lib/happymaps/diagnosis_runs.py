@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 if TYPE_CHECKING:
     from happymaps.follow_ups.networks import Network
@@ -203,7 +204,6 @@ def _summarize(result: xr.Dataset) -> dict:
 
 
 def _label(result: xr.Dataset) -> xr.Dataset:
-    for name, (meaning, unit) in _MEANINGS.items():
-        result[name].attrs = {"long_name": meaning, "units": unit}
+    result = label_variables(result, _MEANINGS)
     result["kept_share"].attrs = {"long_name": "share of filters left", "units": "1"}
     return result

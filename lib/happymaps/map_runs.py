@@ -15,6 +15,7 @@ import xarray as xr
 
 from happymaps import paths
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 if TYPE_CHECKING:
     from happymaps.study import Study
@@ -181,9 +182,7 @@ def _describe(
         **numbers,
     }
     result = xr.Dataset(variables, {"unit": np.arange(len(index))}, maps.attrs)
-    for name, (meaning, unit) in _MEANINGS.items():
-        result[name].attrs = {"long_name": meaning, "units": unit}
-    return result
+    return label_variables(result, _MEANINGS)
 
 
 @functools.lru_cache(maxsize=2)

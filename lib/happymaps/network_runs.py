@@ -18,6 +18,7 @@ from sklearn.model_selection import StratifiedKFold
 from happymaps.datasets import Dataset, person_folds
 from happymaps.messages import unknown_name
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 if TYPE_CHECKING:
     from happymaps.backend import keras
@@ -137,9 +138,7 @@ def _label(measured: dict, history: pd.DataFrame, held_out: Dataset) -> xr.Datas
         "training_loss": ("epoch", history["loss"]),
         "validation_loss": ("epoch", history["val_loss"]),
     }
-    result = xr.Dataset(variables, coordinates)
-    for name, (meaning, unit) in _MEANINGS.items():
-        result[name].attrs = {"long_name": meaning, "units": unit}
+    result = label_variables(xr.Dataset(variables, coordinates), _MEANINGS)
     people = sorted(set(held_out.metadata.get("person", [])))
     return result.assign_attrs(held_out_people=", ".join(people))
 

@@ -12,6 +12,7 @@ import xarray as xr
 
 from happymaps.follow_ups.hidden_brightness import draw_filters
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 if TYPE_CHECKING:
     from happymaps.backend import keras
@@ -222,8 +223,7 @@ def _make_maps(network, layer, units, climb: _Climb, objective: str) -> np.ndarr
 def _label(counts: list, maps: list, drawn: xr.Dataset, hidden: list) -> xr.Dataset:
     counted = xr.concat(counts, "layer")
     result = counted.merge(xr.concat(maps, "climbed")).merge(drawn)
-    for name, (meaning, unit) in _MEANINGS.items():
-        result[name].attrs = {"long_name": meaning, "units": unit}
+    result = label_variables(result, _MEANINGS)
     off = counted.off_share.sel(layer=hidden).weighted(
         counted.num_units.sel(layer=hidden)
     )

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 STUDY_WEIGHT = 10.0  # the default of keras-vis
 ORDER = 6.0  # of its norm
@@ -125,9 +126,7 @@ def _measure_network(
         num_pixels=size,
         first_image=pictures.assign_coords(pictured=layers),
     )
-    for name, (meaning, unit) in _MEANINGS.items():
-        found[name].attrs = {"long_name": meaning, "units": unit}
-    return found
+    return label_variables(found, _MEANINGS)
 
 
 def _measure_layer(network, layer: str, num_units: int, options: dict) -> xr.Dataset:

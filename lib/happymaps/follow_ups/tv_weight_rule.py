@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 OBJECTIVES = ("leaky", "pre")
 _EXPONENTS = (-2, 5)  # of the weights, for pixels from 0 to 1
@@ -119,9 +120,7 @@ def _measure_network(
     found = found.drop_vars("gradient").assign(
         half_weight=(("activation", "unit"), half), rule_weight=rule, num_pixels=size
     )
-    for name, (meaning, unit) in _MEANINGS.items():
-        found[name].attrs = {"long_name": meaning, "units": unit}
-    return found
+    return label_variables(found, _MEANINGS)
 
 
 def _measure_layer(network, layer: str, num_units: int, options: dict) -> xr.Dataset:
