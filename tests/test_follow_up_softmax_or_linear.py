@@ -11,7 +11,7 @@ def test_maps_of_a_linear_softmax_are_opposites_whatever_is_climbed(
 ):
     network = softmax_network(0.3)
     before = network_state(network)
-    found = compare_maps(network, tv_weight=0.1, num_steps=60)
+    found = compare_maps(network, tv_weight=0.1, num_steps=20)
     for name in ("output_likeness", "logit_likeness"):
         dimension, values = found[name]
         assert dimension == "penalty"
@@ -24,7 +24,7 @@ def test_maps_of_a_linear_softmax_are_opposites_whatever_is_climbed(
 def test_maps_of_unrelated_logits_are_as_alike_as_their_signs(dense_network):
     kernel = np.random.default_rng(4).normal(size=(64, 2))
     network = dense_network(kernel, activation="softmax")
-    found = compare_maps(network, tv_weight=1.0, num_steps=80)
+    found = compare_maps(network, tv_weight=1.0, num_steps=20)
     signs = np.sign(kernel)
     expected = np.corrcoef(signs.T)[0, 1]
     assert found["logit_likeness"][1][0] == pytest.approx(expected, abs=0.05)
@@ -34,7 +34,7 @@ def test_maps_of_unrelated_logits_are_as_alike_as_their_signs(dense_network):
 
 def test_saturated_probability_gives_its_map_to_the_penalties(softmax_network):
     network = softmax_network(0.3, bias=4.0)  # p0 is 0.9997 at the start
-    found = compare_maps(network, tv_weight=1.0, num_steps=60)
+    found = compare_maps(network, tv_weight=1.0, num_steps=40)
     _, images = found["image"]
     output, logit = images[:, 1, 0]
     assert output.std() < 0.1 < 0.3 < logit.std()
@@ -43,7 +43,7 @@ def test_saturated_probability_gives_its_map_to_the_penalties(softmax_network):
 
 def test_linear_output_is_its_own_logit_and_four_have_no_pair(dense_network):
     kernel = np.random.default_rng(4).normal(size=(64, 4))
-    found = compare_maps(dense_network(kernel), tv_weight=1.0, num_steps=5)
+    found = compare_maps(dense_network(kernel), tv_weight=1.0, num_steps=2)
     assert found["output_likeness"] == found["logit_likeness"]
     assert np.isnan(found["sad_likeness"][1]).all()
     assert found["image"][1].shape == (2, 2, 4, 8, 8, 1)

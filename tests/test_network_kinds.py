@@ -124,6 +124,11 @@ def test_maps_rise_and_the_network_stays(keras, network_state, name):
     model, objectives = build(keras, name)
     state, outputs = network_state(model), outputs_of(keras, model)
     maps = maximize(model, objectives, regularizers=(), num_steps=8)
+    *dimensions, colors = model.input_shape[1:]
+    names = ("z", "y", "x")[-len(dimensions) :] if dimensions else ()
+    names += ("color" if dimensions else "feature",)
+    assert maps.image.dims[2:] == names
+    assert maps.image.shape[2:] == (*dimensions, colors)
     assert (maps.diagnosis == "ok").all()
     assert (maps.score_end > maps.score_start).all()
     for index, objective in enumerate(objectives):
