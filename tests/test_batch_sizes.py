@@ -102,9 +102,9 @@ def test_size_follows_from_the_activations():
 def test_a_map_does_not_depend_on_the_batch(model, layer):
     make = channel if layer.startswith("conv") else unit
     objectives = [make(layer, 0), make(layer, 1)]
-    options = {"num_steps": 5, "seeds": 9, "sign": ("happy", "sad")}
+    options = {"num_steps": 5, "seeds": 5, "sign": ("happy", "sad")}
     whole = maximize(model, objectives, batch_size=64, **options)
-    assert len(np.unique(whole["image"].values.reshape(36, -1), axis=0)) > 18
+    assert len(np.unique(whole["image"].values.reshape(20, -1), axis=0)) > 10
     for size in (1, 16, None):  # all alone, with a remainder, as is chosen
         check_same_maps(maximize(model, objectives, batch_size=size, **options), whole)
 
