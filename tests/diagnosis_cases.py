@@ -13,9 +13,10 @@ from happymaps.examination.performance import measure_performance
 from happymaps.examination.places import describe_places
 from happymaps.examination.readings import compare_class_orders, compare_readings
 from happymaps.examination.recommendations import recommend
-from happymaps.examination.summary import list_unknown, summarize
+from happymaps.examination.summary import summarize
 from happymaps.examination.thresholds import THRESHOLDS
 from happymaps.examination.unit_counts import count_units
+from happymaps.examination.unknown import list_unknown
 
 HOSTILE = "</script><script>window.hacked=1</script>"
 KINDS = ("dead", "edge", "brightness", "texture", "noise", "duplicate", "cannot tell")
@@ -124,6 +125,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         "model": {
             "name": "net", "fingerprint": "0123456789abcdef", "input": [12, 16, 1],
             "num_parameters": 1234, "num_layers": 5,
+            "is_single_logit": False,
         },
         "dataset": {
             "name": "mine", "num_images": len(dataset), "class_names": list(names),
@@ -132,7 +134,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         },
         "options": {
             "pixel_range": [0.0, 1.0], "seeds": 4, "num_steps": 100,
-            "units_per_layer": 7,
+            "maps_per_layer": 7,
         },
         "thresholds": {"covering": 0.1},
     }  # fmt: skip

@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from diagnosis_cases import make_findings, make_pictures, make_units
 from PIL import Image
+from typer.testing import CliRunner
 
-from happymaps.cli_diagnose import _check_numbers, _check_out
+from happymaps.cli import app
+from happymaps.cli_diagnose import _check_numbers, _check_out, _write
+from happymaps.examination.examine import Examination
 
 COMMAND = [sys.executable, "-m", "happymaps.cli", "diagnose"]
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
@@ -104,10 +108,18 @@ def test_the_page_holds_no_path_of_this_machine(made, folder, network):
             assert str(network.parent) not in text
 
 
-def test_what_was_there_is_replaced_whole(made):
-    out, _ = made
+def test_a_second_run_replaces_the_page_whole(tmp_path):
+    out = tmp_path / "page"
+    findings = make_findings()
+    found = Examination(findings, make_units(), make_pictures(findings=findings))
+    _write(found, ("first", "mine"), out)
+    before = {path.relative_to(out) for path in out.rglob("*")}
     (out / "left over.txt").write_text("of an earlier version")
     assert _check_out(out) == out  # ours: may be replaced
+    _write(found, ("second", "mine"), out)
+    assert {path.relative_to(out) for path in out.rglob("*")} == before
+    assert "<h1>second " in (out / "index.html").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
 
 
 def test_folders_of_others_are_refused_and_empty_ones_taken(tmp_path):
@@ -119,6 +131,19 @@ def test_folders_of_others_are_refused_and_empty_ones_taken(tmp_path):
         (other / name).write_text(text)
         with pytest.raises(ValueError, match="holds other files"):
             _check_out(other)
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_at_once(tmp_path, monkeypatch):
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    with pytest.raises(ValueError, match="must lie in a folder that can be written"):
+        _check_out(file / "page")
+    with pytest.raises(ValueError, match="which is a file"):
+        _check_out(file)
+    # The tests may run as root, who may write anywhere.
+    monkeypatch.setattr("happymaps.cli_diagnose.os.access", lambda *_: False)
+    with pytest.raises(ValueError, match="which cannot"):
+        _check_out(tmp_path / "deep" / "page")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +185,7 @@ def test_layers_without_units_and_wrong_sizes_are_refused(network, folder):
     with pytest.raises(ValueError, match="Did you mean 'planted'"):
         open_classifier(network, images, layers=["plantet"])
     pooling = "global_average_pooling2d"
-    with pytest.raises(ValueError, match="in convolution and dense layers"):
+    with pytest.raises(ValueError, match="in convolution, dense and activation"):
         open_classifier(network, images, layers=[pooling_name(network, pooling)])
     with pytest.raises(ValueError, match="The network takes images of shape"):
         open_classifier(network, images, image_size="24x24")
@@ -178,8 +203,9 @@ def pooling_name(network: Path, start: str) -> str:
 
 def assert_refused(arguments, message: str, tmp_path: Path) -> None:
     out = tmp_path / "page"
-    result = call(*arguments, "--out", out)
-    assert result.returncode == 1
+    words = ["diagnose", *map(str, arguments), "--out", str(out)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert not out.exists()

@@ -155,7 +155,8 @@ def test_colors_nested_networks_and_foreign_classes(
     before = network_state(nested_network)
     found = hm.diagnose(nested_network, data, num_units=2, seeds=[3, 5], num_steps=2)
     assert network_state(nested_network) == before
-    paths = ["trunk/backbone/conv"] * 2 + ["logits"] * 2
+    # The activation layer of its own stands for the convolution.
+    paths = ["trunk/backbone/relu"] * 2 + ["logits"] * 2
     assert found.layer.values.tolist() == paths
     assert found.channel.values.tolist() == [0, 2, 0, 1]
     assert np.isnan(found.ablation_loss_change).all()
@@ -163,6 +164,29 @@ def test_colors_nested_networks_and_foreign_classes(
     assert found.attrs["seeds"] == [3, 5]
     assert np.isfinite(found.edge_share.values[:2]).all()
     assert found.sizes["color"] == 3
+
+
+def test_dead_and_double_filters_are_found_where_no_map_was_made(filters, found):
+    few = hm.diagnose(
+        filters.model, filters.dataset, layers=["planted"], maps_per_layer=2, **QUICK
+    )
+    count = found.sizes["unit"]
+    assert few.sizes["unit"] == count and few.sizes["map"] == 2
+    assert few["map"].values.tolist() == [0, count // 2]
+    by_activity = np.isin(found.kind, ("dead", "always-on", "duplicate"))
+    assert few.kind.values[by_activity].tolist() == (
+        found.kind.values[by_activity].tolist()
+    )
+    untold = ~by_activity
+    untold[few["map"].values] = False
+    assert set(few.kind.values[untold]) == {"cannot tell"}
+    assert few.reason.values[untold][0].startswith("no map was made")
+    np.testing.assert_array_equal(few.on_rate, found.on_rate)
+    np.testing.assert_array_equal(
+        np.isfinite(few.happy_gain), np.isin(np.arange(count), few["map"])
+    )
+    np.testing.assert_allclose(few.happy_image[0], found.happy_image[0], atol=1e-4)
+    assert few.happy_image.dims == ("map", "y", "x", "color")
 
 
 def test_activation_layer_of_its_own_says_when_a_unit_is_on(nested_network, rgb_images):
@@ -182,6 +206,7 @@ def test_activation_layer_of_its_own_says_when_a_unit_is_on(nested_network, rgb_
     [
         ({"seeds": 1}, "at least two different starts"),
         ({"seeds": [4, 4]}, "at least two different starts"),
+        ({"maps_per_layer": 0}, "maps_per_layer must be a whole number >= 1"),
         ({"num_steps": 0}, "num_steps must be a whole number >= 1"),
         ({"input_range": (1.0, 0.0)}, "input_range must be"),
         ({"layers": ["plantet"]}, "Did you mean 'planted'"),

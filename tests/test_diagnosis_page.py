@@ -87,6 +87,35 @@ def test_units_have_a_row_with_numbers_to_sort_by(page):
     assert rows[0].select("td.number")[4].get_text() == "–"
 
 
+def test_units_without_maps_are_left_out_unless_activity_told_them():
+    mapped = [1, 3, 8]
+    units = make_units()
+    images = {
+        name: units[name].isel(unit=mapped).rename(unit="map").drop_vars(
+            ["layer", "channel"]
+        )
+        for name in ("happy_image", "sad_image")
+    }  # fmt: skip
+    units = units.drop_vars(list(images)).assign(images)
+    units = units.assign_coords(map=("map", mapped))
+    for place in (2, 4, 6, 9, 10, 11, 13):
+        units["kind"][place] = "cannot tell"
+    rows = describe_units(units)
+    # 0, 5, 7 and 12 are dead or double.
+    assert [row["place"] for row in rows] == [0, 1, 3, 5, 7, 8, 12]
+    assert [row["map"] for row in rows] == [None, 0, 1, None, None, 2, None]
+    findings = make_findings(units=units)
+    pictures = make_pictures(findings=findings)
+    files = diagnosis_files(findings, units, pictures, ("net", "mine"))
+    page = BeautifulSoup(files["index.html"], "html.parser")
+    drawn = [c["data-map"] for c in page.select("canvas[data-side=happy]")]
+    assert drawn == ["0", "1", "2"]
+    layouts = json.loads(page.select_one("#diagnosis-data").string)
+    assert layouts["happy"]["count"] == 3
+    assert "leaves out 7 units" in page.select_one("#units").get_text()
+    assert len(pd.read_csv(io.BytesIO(files["units.csv"]))) == 14
+
+
 def test_a_map_that_is_missing_is_told(page):
     notes = page.select(".unit-tiles .tile-note")
     assert [note.get_text() for note in notes] == ["no map"]

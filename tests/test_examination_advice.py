@@ -5,13 +5,11 @@ import copy
 import pytest
 from diagnosis_cases import make_findings
 
-from happymaps.examination.recommendations import (
-    is_near_chance,
-    is_suspicious,
-    recommend,
-)
-from happymaps.examination.summary import list_unknown, summarize
+from happymaps.examination.judgments import is_near_chance, is_suspicious
+from happymaps.examination.recommendations import recommend
+from happymaps.examination.summary import summarize
 from happymaps.examination.thresholds import THRESHOLDS
+from happymaps.examination.unknown import list_unknown
 from happymaps.examination.wording import (
     count,
     listing,
@@ -140,10 +138,6 @@ def test_removal_is_claimed_only_as_it_was_measured(corner, findings):
     (advice,) = recommend(findings, THRESHOLDS)
     assert advice["title"] == "Leave the units of conv2d_1 as they are"
     assert "changed the accuracy by −17.5 points" in advice["rests_on"]
-    layer |= dict.fromkeys(("accuracy_after", "changed", "control_accuracy"))
-    (advice,) = recommend(findings, THRESHOLDS)
-    assert "cannot be told" in advice["advice"]
-    assert advice["weight"] == "note"
 
 
 def test_many_layers_share_a_title_and_one_measure_of_all_together(corner, findings):
@@ -163,7 +157,7 @@ def test_noise_is_a_note_that_does_not_call_units_useless(findings):
     assert (advice["title"], advice["weight"]) == (
         "Do not read the maps of conv2d_1", "note"
     )  # fmt: skip
-    assert advice["rests_on"].startswith("4 of 7 units")
+    assert advice["rests_on"].startswith("conv2d_1: 4 of 7 units with maps")
 
 
 def test_summary_tells_kinds_and_what_was_left_out(corner):
@@ -173,7 +167,82 @@ def test_summary_tells_kinds_and_what_was_left_out(corner):
     assert "Many decisions rest on it." in summary[4]
     asked = {each["question"] for each in corner["unknown"]}
     assert "Whether all this holds for new images" in asked
-    assert "What 25 units of these layers do" in asked
+    assert "What 25 units of these layers respond to" in asked
+
+
+def test_units_without_a_map_are_told_apart_from_those_that_cannot_be_told(corner):
+    units = copy.deepcopy(corner["units"]) | {"num_untold": 1, "num_mapped": 13}
+    told = summarize({**corner, "units": units}, THRESHOLDS)[-1]
+    assert "1 cannot be told and 1 has no map and cannot be told." in told
+    units["num_untold"] = 2
+    told = summarize({**corner, "units": units}, THRESHOLDS)[-1]
+    assert told.endswith("2 double another one and 2 have no map and cannot be told.")
+
+
+def test_of_readings_that_do_as_well_the_usual_one_is_advised(findings):
+    def read(name, balanced):
+        return {"name": name, "balanced_accuracy": balanced, "accuracy": balanced,
+                "gain": balanced - 0.37, "probability": 1e-4}  # fmt: skip
+
+    exchanged = read("255 to 0 (black and white exchanged)", 0.68)
+    findings["readings"]["readings"] = [exchanged, read("0 to 255", 0.66)]
+    advice = recommend(findings, THRESHOLDS)[0]
+    assert advice["title"] == "Feed the pixels as 0 to 255"
+    assert "(255 to 0 (black and white exchanged): 68 %)" in advice["rests_on"]
+    assert "though others do about as well" in summarize(findings, THRESHOLDS)[1]
+    findings["readings"]["readings"] = [exchanged, read("0 to 255", 0.6)]
+    assert titles(findings)[0].startswith("Feed the pixels as 255 to 0")
+    assert "most likely trained so" in summarize(findings, THRESHOLDS)[1]
+
+
+def test_noise_that_turns_more_than_light_does_is_not_called_a_cue(findings):
+    for each in findings["brightness"]:
+        each |= {"changed": 0.17, "changed_by_noise": 0.44}
+    (advice,) = recommend(findings, THRESHOLDS)
+    assert advice["title"] == "Noise changes its predictions"
+    assert "turns 44 %" in advice["rests_on"] and "turns 17 %" in advice["rests_on"]
+    assert "not to light above all" in summarize(findings, THRESHOLDS)[5]
+
+
+@pytest.mark.parametrize(
+    ("changed", "interval", "median", "end"),
+    [
+        (0.0, [0.0, 0.32], 0.0, "one that decides up to 32 % may go unseen."),
+        (0.0, [0.0, 0.06], 0.0, "no single place decides."),
+        (0.03, [0.0, 0.08], 0.0, "No single place decides."),
+        (0.094, [0.044, 0.19], 0.0, "(95 % interval 4.4 to 19 %)."),
+        (0.17, [0.1, 0.28], 0.12, "Other places count nearly as much."),
+    ],
+)
+def test_no_place_decides_is_said_only_where_images_suffice(
+    findings, changed, interval, median, end
+):
+    findings["covering"] |= {
+        "changed": changed, "interval": interval, "median_changed": median
+    }  # fmt: skip
+    assert summarize(findings, THRESHOLDS)[4].endswith(end)
+
+
+def test_few_mistakes_show_no_pattern_unless_a_group_holds_them(findings):
+    findings["performance"] |= {"num_images": 100, "num_right": 97}
+    question = "What the mistakes have in common"
+
+    def asked():
+        return {each["question"] for each in list_unknown(findings, THRESHOLDS)}
+
+    assert question in asked()
+    findings["mistakes"]["groups"] = [
+        {"column": "person", "value": "ann", "images": 9, "mistakes": 3,
+         "rate": 1 / 3, "rate_elsewhere": 0, "probability": 0.004}
+    ]  # fmt: skip
+    assert question not in asked() and titles(findings) == ["Look at person ann"]
+
+
+def test_one_output_without_activation_is_doubted(findings):
+    findings["model"]["is_single_logit"] = True
+    first = list_unknown(findings, THRESHOLDS)[0]
+    assert first["question"] == "Whether its one output is a classifier's"
+    assert "above 0 was read as ‘yes’" in first["why"]
 
 
 def test_too_few_images_are_told(corner):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +41,7 @@ def diagnose(
     ] = None,
     seeds: Annotated[int, typer.Option(help="Random starts of each map.")] = 4,
     units: Annotated[
-        int, typer.Option(help="Units of each layer at most, evenly spread.")
+        int, typer.Option(help="Units of each layer that get maps, evenly spread.")
     ] = 16,
     steps: Annotated[int, typer.Option(help="Steps of each map.")] = 100,
     image_size: Annotated[
@@ -58,41 +59,38 @@ def diagnose(
     ] = "facing_left",
 ) -> None:
     """Say what a network's decisions rest on, what its units do, and what to mend."""
-    _check_numbers(seeds, units, steps, lowest_pixel, highest_pixel)
-    if image_size is not None and not _SIZE.fullmatch(image_size):
-        raise ValueError(
-            "--image-size must be height and width in pixels, as in 60x64. "
-            f"Received: {image_size!r}."
-        )
+    pixels = lowest_pixel, highest_pixel
+    _check_numbers(seeds, units, steps, *pixels)
+    _check_size(image_size)
     path, images = resolve_model(model), resolve_dataset(dataset)
     names = Path(path).stem, Path(images.partition(":")[2] or images).name
-    target_folder = _check_out(out or _FOLDER / slug("-".join(names)))
-    check_free_space(target_folder)
-    # From here on Keras is needed, which takes seconds to load.
+    folder = _check_out(out or _FOLDER / slug("-".join(names)))
+    check_free_space(folder)
+    found = _examine(
+        path,
+        images,
+        {"image_size": image_size or "", "target": target},
+        {"pixel_range": pixels, "layers": layers},
+        {"seeds": seeds, "maps_per_layer": units, "num_steps": steps},
+    )
+    _write(found, names, folder)
+    print(f"\n{found.findings['summary'][0]}")
+    print(f"The diagnosis: {folder / 'index.html'}")
+
+
+def _examine(path: str, images: str, reading: dict, both: dict, options: dict):
+    """Open and examine a network; Keras is needed from here on, and takes seconds."""
     from happymaps.examination.examine import examine
     from happymaps.examination.opening import open_classifier
 
-    network, shown = open_classifier(
-        path,
-        images,
-        image_size=image_size or "",
-        pixel_range=(lowest_pixel, highest_pixel),
-        target=target,
-        layers=layers,
-    )
-    found = examine(
+    network, shown = open_classifier(path, images, **reading, **both)
+    return examine(
         network,
         shown,
-        pixel_range=(lowest_pixel, highest_pixel),
-        layers=layers,
-        seeds=seeds,
-        num_units=units,
-        num_steps=steps,
+        **both,
+        **options,
         report=lambda stage: print(f"{stage} ...", flush=True),
     )
-    _write(found, names, target_folder)
-    print(f"\n{found.findings['summary'][0]}")
-    print(f"The diagnosis: {target_folder / 'index.html'}")
 
 
 def _write(found, names: tuple[str, str], folder: Path) -> None:
@@ -121,14 +119,33 @@ def _check_out(folder: Path) -> Path:
             is_ours = _MARK.items() <= record.items()
         except (ValueError, AttributeError):
             is_ours = False
+    _check_writable(folder.parent)
     is_empty = folder.is_dir() and not any(folder.iterdir())
     if folder.exists() and not (is_ours or is_empty):
         raise ValueError(
             "--out must be a new folder, or one that `happymaps diagnose` wrote, which "
-            f"is then replaced. Received: {str(folder)!r}, which holds other files. "
+            f"is then replaced. Received: {str(folder)!r}, which "
+            f"{'holds other files' if folder.is_dir() else 'is a file'}. "
             "Choose another."
         )
     return folder
+
+
+def _check_writable(parent: Path) -> None:
+    existing = next(path for path in (parent, *parent.parents) if path.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+        raise ValueError(
+            "--out must lie in a folder that can be written to. Received: a path in "
+            f"{str(existing)!r}, which cannot. Choose another."
+        )
+
+
+def _check_size(image_size: str | None) -> None:
+    if image_size is not None and not _SIZE.fullmatch(image_size):
+        raise ValueError(
+            "--image-size must be height and width in pixels, as in 60x64. "
+            f"Received: {image_size!r}."
+        )
 
 
 def _check_numbers(

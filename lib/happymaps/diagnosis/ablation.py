@@ -87,7 +87,7 @@ def ablate_sets(
     for start in range(0, len(dataset), _IMAGES_AT_ONCE):
         labels = dataset.labels[start : start + _IMAGES_AT_ONCE]
         images = dataset.images[start : start + _IMAGES_AT_ONCE]
-        run = _Pass(_functional(model), [tf.constant(images)])
+        run = _Pass(functional_form(model), [tf.constant(images)])
         outputs = [run.outputs()[0], *(run.outputs(_silencer(one))[0] for one in sets)]
         for position, values in enumerate(outputs):
             logs = _log_probabilities(values.numpy(), kind)
@@ -99,7 +99,26 @@ def ablate_sets(
     )
 
 
-Change = Callable[[int, tf.Tensor], tf.Tensor]  # id of a layer and its output
+Change = Callable[[tf.Tensor], tf.Tensor]  # of a layer's output
+
+
+def predict_changed(
+    model: keras.Model, dataset: Dataset, changes: dict[str, Change]
+) -> np.ndarray:
+    """Return the class index named for each image while outputs of layers are changed.
+
+    Args:
+        model: A classifier for `dataset`; it is not changed.
+        dataset: Images in the range that the network takes.
+        changes: Path of a layer to a function of its output.
+    """
+    by_layer = {id(find_layer(model, path)): each for path, each in changes.items()}
+    kind, named = _output_kind(model), []
+    for start in range(0, len(dataset), _IMAGES_AT_ONCE):
+        images = tf.constant(dataset.images[start : start + _IMAGES_AT_ONCE])
+        (values,) = _Pass(functional_form(model), [images]).outputs(by_layer)
+        named.append(_log_probabilities(values.numpy(), kind).argmax(axis=1))
+    return np.concatenate(named)
 
 
 def _silencer(channels: dict[int, Sequence[int]]) -> dict[int, Change]:
@@ -128,7 +147,7 @@ class _Pass:
         self._graph = graph
         self._values = dict(zip(map(id, graph.inputs), inputs, strict=True))
         self._inner = {}  # passes through nested networks, by node
-        for node in _nodes(graph):
+        for node in graph_nodes(graph):
             _keep(self._values, node, self._call(node, self._values))
 
     def outputs(self, changes: dict | None = None) -> list:
@@ -140,7 +159,7 @@ class _Pass:
         new = self._values
         if changes:
             new, touched = dict(self._values), set()
-            for node in _nodes(self._graph):
+            for node in graph_nodes(self._graph):
                 before = self._again(node, new, touched, changes)
                 if before is not None:
                     _keep(new, node, before)
@@ -166,21 +185,23 @@ class _Pass:
         return [change(value) for value in found] if change else found
 
     def _call(self, node, values: dict) -> list:
-        if not _is_graph(node.operation):
+        if not is_graph(node.operation):
             return _run(node, values)
-        inner = _Pass(_functional(node.operation), _arguments(node, values))
+        inner = _Pass(functional_form(node.operation), _arguments(node, values))
         self._inner[id(node)] = inner
         return inner.outputs()
 
 
-def _functional(network: keras.Model) -> keras.Model:
+def functional_form(network: keras.Model) -> keras.Model:
+    """Return the graph of layers of a Functional or Sequential network."""
     # The Functional form of a Sequential network is not public.
     return network._functional if isinstance(network, keras.Sequential) else network
 
 
-def _is_graph(operation) -> bool:
+def is_graph(operation) -> bool:
+    """Return whether an operation is a network whose layers can be run one by one."""
     return isinstance(operation, keras.Model) and hasattr(
-        _functional(operation), "_nodes_by_depth"
+        functional_form(operation), "_nodes_by_depth"
     )
 
 
@@ -188,7 +209,8 @@ def _holds(network: keras.Model, changes: dict) -> bool:
     return any(id(layer) in changes for layer in network._flatten_layers())
 
 
-def _nodes(graph: keras.Model) -> list:
+def graph_nodes(graph: keras.Model) -> list:
+    """Return the calls of a network's layers, in order."""
     # Keras has no public list of the calls of a network in order.
     depths = graph._nodes_by_depth
     nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]

@@ -3,15 +3,17 @@
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
 import xarray as xr
 
 from happymaps.backend import keras
 from happymaps.checks import check_images
 from happymaps.datasets import Dataset
-from happymaps.diagnosis.layer_rows import Settings, measure_layer, stack_layers
+from happymaps.diagnosis.layer_choice import choose_layers
+from happymaps.diagnosis.layer_rows import measure_layer, stack_layers
+from happymaps.diagnosis.settings import Settings
 from happymaps.diagnosis.thresholds import Thresholds
-from happymaps.inspection import convolution_layers, dense_layers
-from happymaps.layers import image_shape, layer_path, layer_paths
+from happymaps.layers import image_shape
 from happymaps.models import fingerprint
 from happymaps.progress import progress_bar
 from happymaps.training import has_class_outputs
@@ -66,6 +68,7 @@ def diagnose(
     seeds: int | Sequence[int] = 8,
     thresholds: Thresholds = Thresholds(),  # noqa: B008 - frozen
     num_units: int | None = None,
+    maps_per_layer: int | None = None,
     num_steps: int = 100,
     tv_weight: float = 0.1,
     input_range: tuple[float, float] = (0.0, 1.0),
@@ -99,13 +102,16 @@ def diagnose(
         dataset: Images in the network's own range. Their labels are needed for the
             ablation alone.
         layers: Convolution, dense or activation layers: names, paths or indices; None
-            for all convolutions and dense layers. Where a convolution is followed by a
-            normalization and an activation layer of its own, name the latter: only
-            after it can a unit be said to be off.
+            for all convolutions and dense layers. Where one is followed by an
+            activation layer of its own, after a normalization or at once, that is
+            taken in its place: only after it can a unit be said to be off.
         seeds: Random starts of each happy map: a count, >= 2, or the seeds themselves.
             Sad maps have the first two.
         thresholds: Limits of the kinds.
         num_units: Units of each layer, evenly spread; None for all.
+        maps_per_layer: How many of these get maps and an ablation, evenly spread; None
+            for all. What the others do on the data is measured all the same, so that
+            dead ones and doubles are found among all.
         num_steps: Of each map, >= 1.
         tv_weight: Weight of total variation, >= 0, as a share of that which balances
             the unit, see `happymaps.diagnosis.unit_maps`: 0.1 smooths a little, 1
@@ -114,7 +120,9 @@ def diagnose(
         ablation: Whether to measure it; it takes about as long as the maps.
 
     Returns:
-        A data set with the dimensions `unit`, `y`, `x`, `color`; by unit the
+        A data set with the dimensions `unit`, `y`, `x`, `color`; with `maps_per_layer`
+        images have the dimension `map` in the place of `unit`, and its coordinate says
+        which units these are. By unit the
         coordinates `layer` (path) and `channel`, and the variables of `MEANINGS`, each
         with its `long_name` and `units`. Images are those of the start with the best
         score. NaN where a number does not exist: shares of kernels other than 3x3 ones
@@ -132,12 +140,13 @@ def diagnose(
         seeds=_check_seeds(seeds),
         thresholds=thresholds,
         num_units=num_units,
+        maps_per_layer=_check_maps(maps_per_layer),
         num_steps=_check_steps(num_steps),
         tv_weight=tv_weight,
         input_range=_check_range(input_range),
         ablation=ablation,
     )
-    paths = _choose_layers(model, layers)
+    paths = choose_layers(model, layers)
     rows = []
     with progress_bar(len(paths), "diagnosis", "layer") as bar:
         for path in paths:
@@ -149,15 +158,18 @@ def diagnose(
 def _label(
     found: dict, model: keras.Model, dataset: Dataset, settings: Settings
 ) -> xr.Dataset:
+    by_map = "unit" if settings.maps_per_layer is None else "map"
     variables = {}
     for name, (meaning, unit) in MEANINGS.items():
         values = found[name].astype(str) if name in _TEXTS else found[name]
-        dims = ("unit", "y", "x", "color") if name.endswith("_image") else ("unit",)
+        dims = (by_map, "y", "x", "color") if name.endswith("_image") else ("unit",)
         variables[name] = (dims, values, {"long_name": meaning, "units": unit})
     coordinates = {
         "layer": ("unit", found["layer"].astype(str)),
         "channel": ("unit", found["channel"]),
     }
+    if by_map == "map":
+        coordinates["map"] = ("map", np.flatnonzero(found["is_mapped"]))
     fits = has_class_outputs(model, dataset)
     attributes = {
         "model": fingerprint(model),
@@ -179,21 +191,6 @@ def _label(
     return xr.Dataset(variables, coordinates, attributes)
 
 
-def _choose_layers(model: keras.Model, layers: Sequence[str | int] | None) -> list[str]:
-    if layers is not None:
-        chosen = list(dict.fromkeys(layer_path(model, layer) for layer in layers))
-    else:
-        known = {*convolution_layers(model), *dense_layers(model)}
-        chosen = [path for path in layer_paths(model) if path in known]
-    if not chosen:
-        raise ValueError(
-            "Expected a network with a convolution or dense layer, and one layer to "
-            f"look at. Received: layers={layers!r}. The layers are: "
-            f"{', '.join(layer_paths(model))}."
-        )
-    return chosen
-
-
 def _check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if len(chosen) < 2 or len(set(chosen)) < len(chosen):
@@ -202,6 +199,15 @@ def _check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
             f"seeds={seeds!r}. Use seeds=8."
         )
     return chosen
+
+
+def _check_maps(maps_per_layer: int | None) -> int | None:
+    if maps_per_layer is not None and maps_per_layer < 1:
+        raise ValueError(
+            "maps_per_layer must be a whole number >= 1. Received: "
+            f"{maps_per_layer!r}. Leave it out for maps of all units."
+        )
+    return maps_per_layer
 
 
 def _check_steps(num_steps: int) -> int:

@@ -7,7 +7,7 @@ The first that holds, in this order:
    bends. Only of layers whose activation can switch off; a linear output never is;
 3. duplicate: its outputs correlate with those of an earlier unit of the layer at 0.99
    and more. The earliest of several stays what it is;
-4. cannot tell: the map's score did not rise, or there is no map;
+4. cannot tell: no map was made, or its score did not rise;
 5. brightness, edge, line of a first convolution of 3x3: its kernel has more than half
    of its energy in the mean, in edges or in lines. That is exact, and its map may be
    bright all the same: half of the energy is not half of the effect;
@@ -69,11 +69,11 @@ def decide(unit: Mapping, thresholds: Thresholds) -> tuple[str, str]:
 
     Args:
         unit: The variables of `diagnose` of one unit, besides `kind` and `reason`; and
-            `is_gated`, `is_still` and `is_dense`.
+            `is_gated`, `is_still`, `is_dense`, and `is_mapped` where it is not.
         thresholds: Limits.
     """
     by_looks = (_by_kernel, _by_light, _by_shape, _by_repetition)
-    for rule in (_by_activity, _by_gain, *by_looks):
+    for rule in (_by_activity, _by_absence, _by_gain, *by_looks):
         found = rule(unit, thresholds)
         if found:
             return found
@@ -101,6 +101,12 @@ def _by_activity(unit: Mapping, limits: Thresholds):
         found = unit["duplicate_correlation"]
         return "duplicate", f"of {unit['duplicate_of']}, correlation {found:.3f}"
     return None
+
+
+def _by_absence(unit: Mapping, limits: Thresholds):
+    if unit.get("is_mapped", True):
+        return None
+    return "cannot tell", "no map was made; it is neither dead nor a double"
 
 
 def _by_gain(unit: Mapping, limits: Thresholds):

@@ -14,8 +14,8 @@ def advise_units(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         thresholds: From which sizes a finding counts.
     """
     found = _advise_removal(findings["removal"], thresholds)
+    found += _advise_noise(findings["units"]["layers"], thresholds)
     for layer in findings["units"]["layers"]:
-        found.append(_advise_noise(layer, thresholds))
         found.append(_advise_light(layer, findings["brightness"], thresholds))
     return [each for each in found if each is not None]
 
@@ -26,17 +26,7 @@ def _advise_removal(removal: Mapping, thresholds: Thresholds) -> list[dict]:
         spare = len(layer["dead"]) + len(layer["doubles"])
         if spare < thresholds.spare_share * layer["num_units"]:
             continue
-        if layer["changed"] is None:
-            found.append(
-                _advice(
-                    f"See whether {layer['layer']} needs all its units",
-                    "Units of this layer could not be taken out one by one, so whether "
-                    "the network does without them cannot be told here.",
-                    f"{_tell_spare(layer)}.",
-                    "note",
-                )
-            )
-        elif layer["accuracy_after"] - removal["accuracy"] < -thresholds.harmless:
+        if layer["accuracy_after"] - removal["accuracy"] < -thresholds.harmless:
             found.append(
                 _advice(
                     f"Leave the units of {layer['layer']} as they are",
@@ -62,8 +52,8 @@ def _advise_smaller(
     ]
     named = listing(parts)
     if len(parts) > 2:
-        examined = sum(layer["num_units"] for layer in layers)
-        named = f"{sum(sizes)} of {examined} units of {len(parts)} layers"
+        total = sum(layer["num_units"] for layer in layers)
+        named = f"{sum(sizes)} of {total} units of {len(parts)} layers"
     told = "; ".join(
         f"{_tell_spare(layer)}{_tell_change(layer, removal['accuracy'])}"
         for layer in layers
@@ -97,7 +87,7 @@ def _tell_spare(layer: Mapping) -> str:
         doubles = len(layer["doubles"])
         ending = "s" if doubles == 1 else ""
         parts.append(f"{count(doubles, 'unit')} double{ending} another")
-    return f"{layer['layer']}: of {layer['num_units']} examined, {listing(parts)}"
+    return f"{layer['layer']}: of {layer['num_units']} units, {listing(parts)}"
 
 
 def _tell_change(layer: Mapping, accuracy: float) -> str:
@@ -112,26 +102,38 @@ def _tell_change(layer: Mapping, accuracy: float) -> str:
     return f"{text} (as many others, drawn at random: {control})"
 
 
-def _advise_noise(layer: Mapping, thresholds: Thresholds) -> dict | None:
-    noisy = layer["kinds"].get("noise", 0)
-    if noisy < thresholds.unclear_share * layer["num_examined"]:
-        return None
-    change = layer["median_loss_change"]
-    used = (
-        "Whether they are of use cannot be told: taking single units out was not "
-        "measured."
-        if change is None
-        else "Taking one unit of the layer out changes the cross-entropy by "
-        f"{number(change, 2)} nat (median)."
+def _advise_noise(layers: list[Mapping], thresholds: Thresholds) -> list[dict]:
+    noisy = [
+        layer
+        for layer in layers
+        if layer["kinds"].get("noise", 0)
+        >= thresholds.unclear_share * max(layer["num_mapped"], 1)
+    ]
+    if not noisy:
+        return []
+    return [
+        _advice(
+            f"Do not read the maps of {listing([layer['name'] for layer in noisy])}",
+            "Half of them or more change with the random start, so that they show the "
+            "start and not the unit. That alone does not make the units useless. A "
+            "smoother map (more weight on total variation) or a longer training may "
+            "show more.",
+            "; ".join(_tell_noise(layer) for layer in noisy) + ".",
+            "note",
+        )
+    ]
+
+
+def _tell_noise(layer: Mapping) -> str:
+    text = (
+        f"{layer['name']}: {layer['kinds']['noise']} of {layer['num_mapped']} units "
+        "with maps have maps that do not repeat"
     )
-    return _advice(
-        f"Do not read the maps of {layer['name']}",
-        "Most of its maps change with the random start, so that they show the start "
-        "and not the unit. That alone does not make the units useless. A smoother map "
-        "(more weight on total variation) or a longer training may show more.",
-        f"{noisy} of {layer['num_examined']} units examined have maps that do not "
-        f"repeat. {used}",
-        "note",
+    change = layer["median_loss_change"]
+    if change is None:
+        return text
+    return f"{text}; without one of these the cross-entropy changes by " + (
+        f"{number(change, 2)} nat (median)"
     )
 
 
@@ -139,14 +141,14 @@ def _advise_light(
     layer: Mapping, changes: list[Mapping], thresholds: Thresholds
 ) -> dict | None:
     bright = layer["kinds"].get("brightness", 0)
-    if not bright or bright < thresholds.brightness_share * layer["num_examined"]:
+    if not bright or bright < thresholds.brightness_share * layer["num_mapped"]:
         return None
     most = max(changes, key=lambda each: each["changed"])
     return _advice(
         f"{layer['name']} looks at brightness",
         "Many of its units answer to how bright the image is. That is common in a "
         "first layer and harmless as long as the predictions do not follow the light.",
-        f"{bright} of {layer['num_examined']} units examined are of the kind "
+        f"{bright} of {layer['num_mapped']} units with maps are of the kind "
         f"brightness; a change of the light by {percent(abs(most['change']))} of the "
         f"range turns up to {percent(most['changed'])} of the predictions.",
         "note",

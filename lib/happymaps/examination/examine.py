@@ -20,9 +20,11 @@ from happymaps.examination.readings import compare_class_orders, compare_reading
 from happymaps.examination.recommendations import recommend
 from happymaps.examination.relevance import relevance_maps, shuffled_relevance
 from happymaps.examination.removal import measure_removal
-from happymaps.examination.summary import list_unknown, summarize
+from happymaps.examination.summary import summarize
 from happymaps.examination.thresholds import THRESHOLDS, Thresholds
 from happymaps.examination.unit_counts import count_units
+from happymaps.examination.unknown import list_unknown
+from happymaps.inspection import activation_name, output_layer
 from happymaps.layers import cut, image_shape
 from happymaps.models import fingerprint
 from happymaps.training import probabilities
@@ -63,7 +65,7 @@ def examine(
     pixel_range: tuple[float, float] = (0.0, 1.0),
     layers: Sequence[str] | None = None,
     seeds: int = 4,
-    num_units: int | None = 16,
+    maps_per_layer: int | None = 16,
     num_steps: int = 100,
     thresholds: Thresholds = THRESHOLDS,
     seed: int = 0,
@@ -78,7 +80,8 @@ def examine(
         pixel_range: What black and white are for the network.
         layers: Whose units to diagnose; None as in `happymaps.diagnose`.
         seeds: Random starts of each map, >= 2.
-        num_units: Of each layer, evenly spread; None for all.
+        maps_per_layer: Units of each layer that get maps, evenly spread; None for all.
+            What they do on the images is measured for all units.
         num_steps: Of each map, >= 1.
         thresholds: From which sizes a finding becomes a recommendation.
         seed: Of the samples of images and the nulls.
@@ -100,28 +103,33 @@ def examine(
         dataset,
         layers=layers,
         seeds=seeds,
-        num_units=num_units,
+        maps_per_layer=maps_per_layer,
         num_steps=num_steps,
         input_range=pixel_range,
     )
     report("taking units out")
     findings |= {
+        "units": count_units(units, _layer_sizes(model, units)),
+        "removal": measure_removal(model, units, dataset, seed=seed),
         "model": _describe_model(model),
         "dataset": _describe_dataset(dataset),
         "options": {
             "pixel_range": [float(each) for each in pixel_range],
             "seeds": seeds,
             "num_steps": num_steps,
-            "units_per_layer": num_units,
+            "maps_per_layer": maps_per_layer,
         },
-        "units": count_units(units, _layer_sizes(model, units)),
-        "removal": measure_removal(model, units, dataset, seed=seed),
-        "thresholds": dataclasses.asdict(thresholds),
     }
-    findings["summary"] = summarize(findings, thresholds)
-    findings["unknown"] = list_unknown(findings, thresholds)
-    findings["recommendations"] = recommend(findings, thresholds)
-    return Examination(findings, units, pictures)
+    return Examination(_conclude(findings, thresholds), units, pictures)
+
+
+def _conclude(findings: dict, thresholds: Thresholds) -> dict:
+    return findings | {
+        "thresholds": dataclasses.asdict(thresholds),
+        "summary": summarize(findings, thresholds),
+        "unknown": list_unknown(findings, thresholds),
+        "recommendations": recommend(findings, thresholds),
+    }
 
 
 def _measure_behavior(
@@ -171,6 +179,7 @@ def _measure_places(
     heat = relevance_maps(model, some.images, baseline)
     shuffled = shuffled_relevance(model, some.images, baseline)
     window = covering["window"] if covering else None
+    places = describe_places(heat, shuffled, some.masks, window)
     pictures = {
         "mean_image": (baseline - low) / (high - low),
         "relevance": heat.mean(axis=0),
@@ -183,7 +192,6 @@ def _measure_places(
         pictures["mistake_relevance"] = relevance_maps(model, wrong, baseline)
     if covering:
         pictures["covering"] = _spread_windows(covering, shuffled.shape)
-    places = describe_places(heat, shuffled, some.masks, window)
     return {"covering": covering, "relevance": places}, pictures
 
 
@@ -255,7 +263,13 @@ def _describe_model(model: keras.Model) -> dict:
         "input": list(image_shape(model)),
         "num_parameters": int(model.count_params()),
         "num_layers": len(model.layers),
+        "is_single_logit": _is_single_logit(model),
     }
+
+
+def _is_single_logit(model: keras.Model) -> bool:
+    is_linear = activation_name(model, output_layer(model)) == "linear"
+    return model.output_shape[-1] == 1 and is_linear
 
 
 def _describe_dataset(dataset: Dataset) -> dict:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
+from happymaps.diagnosis.layer_choice import is_gate
 from happymaps.inspection import convolution_layers, dense_layers
-from happymaps.layers import image_shape, layer_path
+from happymaps.layers import find_layer, image_shape, layer_path, layer_paths
 from happymaps.models import load_model
 from happymaps.study import open_study
 from happymaps.training import has_class_outputs
@@ -59,9 +60,10 @@ def open_classifier(
 
 def _check_layers(model: keras.Model, layers: Sequence[str] | None) -> None:
     known = {*convolution_layers(model), *dense_layers(model)}
+    known |= {path for path in layer_paths(model) if is_gate(find_layer(model, path))}
     for layer in layers or ():
         if layer_path(model, layer) not in known:
             raise ValueError(
-                f"Units can be diagnosed in convolution and dense layers: "
+                f"Units can be diagnosed in convolution, dense and activation layers: "
                 f"{', '.join(sorted(known))}. Received: {layer!r}."
             )

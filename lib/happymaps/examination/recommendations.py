@@ -3,6 +3,16 @@
 from collections.abc import Mapping
 
 from happymaps.examination.advice_units import advise_units
+from happymaps.examination.judgments import (
+    best_reading,
+    better_readings,
+    follows_brightness,
+    follows_noise,
+    is_near_chance,
+    is_suspicious,
+    reorders_classes,
+    told_groups,
+)
 from happymaps.examination.thresholds import Thresholds
 from happymaps.examination.wording import (
     count,
@@ -41,50 +51,6 @@ def recommend(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     return sorted(found, key=lambda each: order[each["weight"]])
 
 
-def best_reading(findings: Mapping, thresholds: Thresholds) -> dict | None:
-    """Return the reading of the pixels that is better than the present one, if any."""
-    for each in findings["readings"]["readings"]:
-        enough = each["gain"] >= thresholds.least_gain
-        if enough and each["probability"] <= thresholds.significant:
-            return each
-    return None
-
-
-def is_near_chance(findings: Mapping) -> bool:
-    """Return whether balanced accuracy cannot be told from guessing."""
-    measured = findings["performance"]
-    return measured["balanced_interval"][0] <= measured["chance"]
-
-
-def reorders_classes(findings: Mapping, thresholds: Thresholds) -> bool:
-    """Return whether another order of the classes fits the predictions better."""
-    found = findings["class_order"]
-    gain = found["accuracy_reordered"] - found["accuracy"]
-    sure = found["probability"] <= thresholds.significant
-    return not found["is_given"] and sure and gain >= thresholds.least_gain
-
-
-def is_suspicious(findings: Mapping, thresholds: Thresholds) -> bool:
-    """Return whether one window decides far more than any other does."""
-    covering = findings["covering"]
-    if covering is None:
-        return False
-    floor = max(covering["median_changed"], 1 / covering["num_images"])
-    return covering["interval"][0] >= thresholds.covering and (
-        covering["changed"] >= thresholds.outstanding * floor
-    )
-
-
-def follows_brightness(findings: Mapping, thresholds: Thresholds) -> dict | None:
-    """Return the smallest change of brightness that moves the predictions, if any."""
-    changes = sorted(findings["brightness"], key=lambda each: -each["changed"])
-    for each in changes:
-        is_small = abs(each["change"]) <= 0.1
-        if is_small and each["changed"] >= thresholds.brightness:
-            return each
-    return None
-
-
 def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     reading, tried = best_reading(findings, thresholds), findings["readings"]
     found = []
@@ -97,7 +63,8 @@ def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
                 "wherever it is used (--lowest-pixel and --highest-pixel here).",
                 f"Balanced accuracy {percent(reading['balanced_accuracy'])} so, and "
                 f"{percent(tried['balanced_accuracy'])} as they are fed now "
-                f"({count(tried['num_tried'], 'other reading')} tried).",
+                f"({count(tried['num_tried'], 'other reading')} tried)"
+                f"{_tell_equals(findings, reading, thresholds)}.",
                 "first",
             )
         )
@@ -106,6 +73,15 @@ def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     if is_near_chance(findings) and not found:
         found.append(_advise_training(findings))
     return found
+
+
+def _tell_equals(findings: Mapping, reading: Mapping, thresholds: Thresholds) -> str:
+    others = [
+        f"{each['name']}: {percent(each['balanced_accuracy'])}"
+        for each in better_readings(findings, thresholds)
+        if each is not reading
+    ]
+    return f". Others do about as well ({'; '.join(others)})" if others else ""
 
 
 def _advise_again(findings: Mapping) -> dict:
@@ -188,7 +164,7 @@ def _advise_shortcut(findings: Mapping, thresholds: Thresholds) -> list[dict]:
 def _advise_brightness(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     change = follows_brightness(findings, thresholds)
     if change is None:
-        return []
+        return _advise_noise(findings, thresholds)
     way = "brighter" if change["change"] > 0 else "darker"
     return [
         _advice(
@@ -200,6 +176,24 @@ def _advise_brightness(findings: Mapping, thresholds: Thresholds) -> list[dict]:
             f"{percent(change['changed'])} of the predictions; noise of the same size "
             f"turns {percent(change['changed_by_noise'])}.",
             "worth doing",
+        )
+    ]
+
+
+def _advise_noise(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    noise = follows_noise(findings, thresholds)
+    if noise is None:
+        return []
+    return [
+        _advice(
+            "Noise changes its predictions",
+            "If the images that it will meet are noisier than these (a poorer camera, "
+            "less light, stronger compression), train with noise of that kind, or with "
+            "images from there. If they are not, nothing needs to be done.",
+            f"Noise that moves each value by {percent(abs(noise['change']))} of the "
+            f"range turns {percent(noise['changed_by_noise'])} of the predictions; "
+            f"light that changes as much turns {percent(noise['changed'])}.",
+            "note",
         )
     ]
 
@@ -228,12 +222,7 @@ def _advise_classes(findings: Mapping, thresholds: Thresholds) -> list[dict]:
 
 
 def _advise_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
-    groups = [
-        group
-        for group in findings["mistakes"]["groups"]
-        if group["column"] != "true class"  # told with the recall of the class
-        and group["probability"] <= thresholds.significant
-    ]
+    groups = told_groups(findings, thresholds)
     if not groups:
         return []
     first = groups[0]

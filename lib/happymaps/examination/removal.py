@@ -1,25 +1,24 @@
 """What the network loses when all dead and double units of a layer go at once.
 
-A dead unit goes by zeroing its weights and its bias. A double goes by giving it the
-weights of the unit that it doubles, times one factor: the rest of the network could
-then take both from that one unit. Each layer is tried in a copy of the network; the
-control takes as many other units of the layer out, by zeroing.
+A dead unit goes by setting its output to 0. A double goes by giving it the output of
+the unit that it doubles, times one factor: the rest of the network could then take both
+from that one unit. The control sets the outputs of as many other units of the layer
+to 0.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
 
-from happymaps.backend import keras
+from happymaps.backend import keras, tf
 from happymaps.datasets import Dataset
-from happymaps.layers import cut, find_layer
-from happymaps.training import probabilities
+from happymaps.diagnosis.ablation import predict_changed
+from happymaps.layers import cut
 
 _NUM_IMAGES = 200
 _LEAST = 1e-12
-_MEASURED = ("accuracy_after", "changed", "control_accuracy", "control_changed")
 _CHANNEL = re.compile(r"\[(\d+)\]$")  # as in conv2d_1[3]
 
 
@@ -39,63 +38,57 @@ def measure_removal(
         `changed` (share of predictions) without the spare units of all layers, or None
         where there are none; and `layers`, those that have some: `layer`, `num_units`
         (examined), `dead` and `doubles` (channels), `num_kept` (others examined),
-        `accuracy_after`, `changed`, and `control_accuracy` and `control_changed` where
-        as many others are left. They are None for a layer whose weights cannot be
-        changed by unit.
+        `accuracy_after`, `changed`, and `control_accuracy` and `control_changed`, None
+        where fewer others are left.
     """
-    before = probabilities(model, dataset).argmax(axis=1)
-    together, layers = model, []
+    before = predict_changed(model, dataset, {})
+    together, layers = {}, []
     for name in dict.fromkeys(units["layer"].values.tolist()):
         spare = _spare_units(units.isel(unit=units["layer"].values == name))
         if not (spare["dead"] or spare["doubles"]):
             continue
-        row = {"layer": name, **_describe(spare), **dict.fromkeys(_MEASURED)}
-        if _has_columns(find_layer(model, name)):
-            doubles = _scale_doubles(model, name, spare["doubles"], dataset.images)
-            without = without_units(model, name, spare["dead"], doubles)
-            together = without_units(together, name, spare["dead"], doubles)
-            row |= _compare(without, dataset, before)
-            row |= _try_others(model, name, spare, dataset, before, seed)
-        layers.append(row)
-    measured = [row for row in layers if row["changed"] is not None]
+        doubles = _scale_doubles(model, name, spare["doubles"], dataset.images)
+        together[name] = without_units(spare["dead"], doubles)
+        after = predict_changed(model, dataset, {name: together[name]})
+        layers.append(
+            {
+                "layer": name,
+                **_describe(spare),
+                **_compare(after, dataset, before),
+                **_try_others(model, name, spare, dataset, before, seed),
+            }
+        )
     return {
         "accuracy": float(np.mean(before == dataset.labels)),
         "together": {
-            "num_units": sum(len(r["dead"]) + len(r["doubles"]) for r in measured),
-            **_compare(together, dataset, before),
+            "num_units": sum(len(r["dead"]) + len(r["doubles"]) for r in layers),
+            **_compare(predict_changed(model, dataset, together), dataset, before),
         }
-        if measured
+        if layers
         else None,
         "layers": layers,
     }
 
 
 def without_units(
-    model: keras.Model,
-    layer: str,
-    dead: Sequence[int],
-    doubles: dict[int, tuple[int, float]] | None = None,
-) -> keras.Model:
-    """Return a copy of a network with units of a layer taken out.
+    dead: Sequence[int], doubles: dict[int, tuple[int, float]] | None = None
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return a function that takes units out of a layer's output.
 
     Args:
-        model: The network; it is not changed.
-        layer: A convolution or dense layer.
-        dead: Channels whose weights and bias become zero.
+        dead: Channels that become zero.
         doubles: Channel to (the channel that it doubles, factor).
     """
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    target = find_layer(copy, layer)
-    changed = []
-    for weight in target.get_weights():
-        weight = weight.copy()
-        weight[..., list(dead)] = 0
+
+    def change(values: tf.Tensor) -> tf.Tensor:
+        mixing = np.eye(values.shape[-1], dtype=np.float32)
+        mixing[:, list(dead)] = 0
         for channel, (original, factor) in (doubles or {}).items():
-            weight[..., channel] = factor * weight[..., original]
-        changed.append(weight)
-    target.set_weights(changed)
-    return copy
+            mixing[:, channel] = 0
+            mixing[original, channel] = factor
+        return tf.linalg.matmul(values, tf.cast(mixing, values.dtype))
+
+    return change
 
 
 def _spare_units(units: xr.Dataset) -> dict:
@@ -123,8 +116,7 @@ def _describe(spare: dict) -> dict:
     }
 
 
-def _compare(network, dataset: Dataset, before: np.ndarray) -> dict:
-    after = probabilities(network, dataset).argmax(axis=1)
+def _compare(after: np.ndarray, dataset: Dataset, before: np.ndarray) -> dict:
     return {
         "accuracy_after": float(np.mean(after == dataset.labels)),
         "changed": float(np.mean(after != before)),
@@ -134,22 +126,15 @@ def _compare(network, dataset: Dataset, before: np.ndarray) -> dict:
 def _try_others(model, name: str, spare: dict, dataset, before, seed: int) -> dict:
     size = len(spare["dead"]) + len(spare["doubles"])
     if size > len(spare["kept"]):
-        return {}
+        return {"control_accuracy": None, "control_changed": None}
     rng = np.random.default_rng(seed)
     chosen = rng.choice(spare["kept"], size, replace=False).tolist()
-    found = _compare(without_units(model, name, chosen), dataset, before)
+    after = predict_changed(model, dataset, {name: without_units(chosen)})
+    found = _compare(after, dataset, before)
     return {
         "control_accuracy": found["accuracy_after"],
         "control_changed": found["changed"],
     }
-
-
-def _has_columns(layer) -> bool:
-    """Return whether each weight's last axis counts the units, as in Dense, Conv2D."""
-    kinds = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense)
-    return isinstance(layer, kinds) and not isinstance(
-        layer, (keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
-    )
 
 
 def _scale_doubles(model, name: str, doubles: dict[int, int], images) -> dict:

@@ -1,10 +1,12 @@
-"""The findings in sentences, and what cannot be told from them."""
+"""The findings in sentences."""
 
 from collections.abc import Mapping
 
-from happymaps.examination.recommendations import (
+from happymaps.examination.judgments import (
     best_reading,
+    better_readings,
     follows_brightness,
+    follows_noise,
     is_near_chance,
     is_suspicious,
     reorders_classes,
@@ -45,43 +47,19 @@ def summarize(findings: Mapping, thresholds: Thresholds) -> list[str]:
         findings: As `examine` gathers them, see there.
         thresholds: From which sizes a finding counts.
     """
+    reading = _tell_reading(findings, thresholds)
+    behavior = [_tell_classes(findings), _tell_confidence(findings)]
+    # What makes all else doubtful comes before it.
+    is_wrong = best_reading(findings, thresholds) or reorders_classes(
+        findings, thresholds
+    )
     return [
         _tell_accuracy(findings),
-        _tell_classes(findings),
-        _tell_confidence(findings),
-        _tell_reading(findings, thresholds),
+        *([reading, *behavior] if is_wrong else [*behavior, reading]),
         _tell_window(findings, thresholds),
         _tell_light(findings, thresholds),
         _tell_units(findings["units"]),
     ]
-
-
-def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
-    """Return what cannot be told, and why: `question` and `why`."""
-    found = [
-        (
-            "Whether all this holds for new images",
-            "A saved network does not say which images it learned from. If it has seen "
-            "these, its accuracy here says nothing about others: bring images that it "
-            "has not seen.",
-        ),
-        (
-            "Whether it answers to a mark that is on none of these images",
-            "What no image shows cannot be covered, and no heat map shows it.",
-        ),
-    ]
-    if not findings["dataset"]["regions"]:
-        found.append(
-            (
-                "Which part of the subject the decisions rest on",
-                "Nothing says which pixels show what: only synthetic_faces has masks. "
-                "Shares are given for the frame and for windows instead.",
-            )
-        )
-    found += _unknown_mistakes(findings, thresholds)
-    found += _unknown_places(findings, thresholds)
-    found += _unknown_units(findings)
-    return [{"question": question, "why": why} for question, why in found]
 
 
 def _tell_accuracy(findings: Mapping) -> str:
@@ -138,7 +116,12 @@ def _tell_reading(findings: Mapping, thresholds: Thresholds) -> str:
         return (
             f"With its pixels read as {reading['name']}, balanced accuracy is "
             f"{percent(reading['balanced_accuracy'])} in the place of "
-            f"{percent(tried['balanced_accuracy'])}: it was most likely trained so."
+            f"{percent(tried['balanced_accuracy'])}: "
+            + (
+                "it was most likely trained so."
+                if len(better_readings(findings, thresholds)) == 1
+                else "it may have been trained so, though others do about as well."
+            )
         )
     if reorders_classes(findings, thresholds):
         order = findings["class_order"]
@@ -163,10 +146,15 @@ def _tell_window(findings: Mapping, thresholds: Thresholds) -> str:
         if found["corner"]
         else f"window at row {top}, column {left}"
     )
+    low, high = found["interval"]
     if found["changed"] == 0:
+        said = "no single place decides"
+        if high >= thresholds.covering:
+            said = f"with so few, one that decides up to {percent(high)} may go unseen"
         return (
-            f"Covering any one of {found['num_windows']} windows with the average "
-            "image changes next to none of the predictions: no single place decides."
+            f"Covering one of {found['num_windows']} windows with the average image "
+            f"changes none of the predictions for {count(found['num_images'], 'image')}"
+            f": {said}."
         )
     text = (
         f"Covering the {place} ({height} x {width} pixels, {percent(found['area'])} of "
@@ -176,9 +164,15 @@ def _tell_window(findings: Mapping, thresholds: Thresholds) -> str:
     if is_suspicious(findings, thresholds):
         most = "Most" if found["changed"] > 0.5 else "Many"
         return f"{text}. {most} decisions rest on it."
-    if found["interval"][0] < thresholds.covering:
+    if high < thresholds.covering:
         return f"{text}. No single place decides."
-    return f"{text}. Other places count nearly as much."
+    if found["changed"] < thresholds.outstanding * found["median_changed"]:
+        return f"{text}. Other places count nearly as much."
+    return (
+        f"{text}. Whether decisions rest on it cannot be told from "
+        f"{count(found['num_images'], 'image')} (95 % interval "
+        f"{percent_range(low, high)})."
+    )
 
 
 def _tell_light(findings: Mapping, thresholds: Thresholds) -> str:
@@ -195,12 +189,20 @@ def _tell_light(findings: Mapping, thresholds: Thresholds) -> str:
         f"the range changes up to {percent(most['changed'])} of the predictions, noise "
         f"of that size {percent(most['changed_by_noise'])}"
     )
-    return f"{text}: brightness is a cue." if change else f"{text}."
+    if change:
+        return f"{text}: brightness is a cue."
+    if follows_noise(findings, thresholds):
+        return f"{text}: it is sensitive to change, and not to light above all."
+    return f"{text}."
 
 
 def _tell_units(found: Mapping) -> str:
     parts = []
     for kind, quantity in found["kinds"].items():
+        if kind == "cannot tell":
+            quantity -= found["num_untold"]
+        if not quantity:
+            continue
         words = _KINDS.get(kind, (f"is of kind {kind}", f"are of kind {kind}"))
         text = words[quantity != 1]
         if text.startswith("for ") and not any(" for " in part for part in parts):
@@ -209,63 +211,7 @@ def _tell_units(found: Mapping) -> str:
     looked = f"Of {count(found['num_examined'], 'unit')} examined"
     if found["num_examined"] < found["num_units"]:
         looked += f" (of {found['num_units']} in these layers)"
+    if found["num_untold"]:
+        lacks = "has no map" if found["num_untold"] == 1 else "have no map"
+        parts.append(f"{found['num_untold']} {lacks} and cannot be told")
     return f"{looked}, {listing(parts, most=99)}."
-
-
-def _unknown_mistakes(findings: Mapping, thresholds: Thresholds) -> list[tuple]:
-    performance = findings["performance"]
-    wrong = performance["num_images"] - performance["num_right"]
-    found = []
-    if wrong < thresholds.least_images:
-        found.append(
-            (
-                "What the mistakes have in common",
-                f"There {'is' if wrong == 1 else 'are'} {count(wrong, 'mistake')}; "
-                f"fewer than {thresholds.least_images} show no pattern.",
-            )
-        )
-    few = [
-        each["name"]
-        for each in performance["classes"]
-        if each["images"] < thresholds.least_images
-    ]
-    if few:
-        found.append(
-            (
-                f"How well {listing([quote(name) for name in few])} is recognized",
-                f"Fewer than {thresholds.least_images} images show it.",
-            )
-        )
-    return found
-
-
-def _unknown_places(findings: Mapping, thresholds: Thresholds) -> list[tuple]:
-    covering = findings["covering"]
-    if covering is None:
-        return []  # told in the summary
-    if covering["interval"][1] < thresholds.covering:
-        return [
-            (
-                "Whether the network has learned a shortcut at one place",
-                "Covering any window changes next to nothing, so a cue would have to "
-                "stand in several places at once, or be as large as the image.",
-            )
-        ]
-    return []
-
-
-def _unknown_units(findings: Mapping) -> list[tuple]:
-    found, units = [], findings["units"]
-    if units["num_examined"] < units["num_units"]:
-        left = units["num_units"] - units["num_examined"]
-        found.append(
-            (
-                f"What {count(left, 'unit')} of these layers "
-                f"{'does' if left == 1 else 'do'}",
-                "They were left out to end in minutes, evenly in each layer. Ask for "
-                "more with --units.",
-            )
-        )
-    for why, quantity in list(units["reasons"].items())[:3]:
-        found.append((f"What {count(quantity, 'unit')} looked at respond to", why))
-    return found

@@ -5,6 +5,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -47,6 +48,7 @@ def diagnosis_files(
         names: What the network and the images are called.
     """
     files, layouts = pack_units(units)
+    rows = describe_units(units)
     places = _place_pictures(findings, pictures)
     mistakes, drawn = _mistake_pictures(findings, pictures)
     files |= {name: content for name, content, *_ in places} | drawn
@@ -55,7 +57,9 @@ def diagnosis_files(
         "names": names,
         "places": [(name, title, note) for name, _, title, note in places],
         "mistakes": mistakes,
-        "units": describe_units(units),
+        "units": rows,
+        "shown_kinds": Counter(each["kind"] for each in rows),
+        "shown_layers": Counter(each["layer"] for each in rows),
         "columns": unit_columns(units),
         "confusion": _confusion(findings["performance"]),
         "calibration": _calibration_chart(findings["calibration"]),
@@ -101,7 +105,8 @@ def _facts(findings: Mapping) -> list[tuple[str, str]]:
         ("Classes", format_number(len(findings["dataset"]["class_names"]))),
         ("Accuracy", _percent(performance["accuracy"])),
         ("Balanced accuracy", _percent(performance["balanced_accuracy"])),
-        ("Units examined", f"{units['num_examined']} of {units['num_units']}"),
+        ("Units", format_number(units["num_units"])),
+        ("With maps", format_number(units["num_mapped"])),
         ("Parameters", format_number(findings["model"]["num_parameters"])),
         ("Input", NO_BREAK.join(f"{height} × {width} × {colors}".split())),
         ("Black to white", f"{format_number(low)} to {format_number(high)}"),
@@ -110,43 +115,50 @@ def _facts(findings: Mapping) -> list[tuple[str, str]]:
 
 def _place_pictures(findings: Mapping, pictures: Mapping) -> list[tuple]:
     """Return path, content, title and note of each picture of the average image."""
-    mean, relevance = pictures["mean_image"], pictures["relevance"]
-    shuffled, covering = pictures["shuffled_relevance"], findings["covering"]
-    top = heat.heat_top(relevance)
-    num = findings["relevance"]["num_images"]
-    times = format_number(float(f"{top / max(float(relevance.mean()), 1e-12):.2g}"))
+    covering, mean = findings["covering"], heat.show_image(pictures["mean_image"])
     found = [
-        ("mean", heat.show_image(mean), "The average image", "of all images"),
-        (
-            "relevance",
-            heat.lay_over(mean, relevance, top),
-            "Where the decisions rest",
-            f"average relevance in {num} images; full color is {times} times an "
-            "average pixel",
-        ),
-        (
-            "shuffled",
-            heat.lay_over(mean, shuffled, top),
-            "The same by chance",
-            "networks of the same form with shuffled weights, same colors",
-        ),
+        ("mean", mean, "The average image", "of all images"),
+        *_relevance_pictures(findings["relevance"]["num_images"], pictures),
     ]
     if covering and "covering" in pictures:
-        changes = pictures["covering"]
-        top = max(float(changes.max()), 1e-12)
-        found.append(
-            (
-                "covering",
-                heat.lay_over(mean, changes, top),
-                "What changes when it is covered",
-                "share of predictions that change with the windows around a pixel; "
-                f"full color is {_percent(float(changes.max()))}",
-            )
-        )
+        found.append(_covering_picture(pictures))
     return [
         (f"pictures/{name}.webp", _encode(pixels, name, covering), title, note)
         for name, pixels, title, note in found
     ]
+
+
+def _relevance_pictures(num_images: int, pictures: Mapping) -> list[tuple]:
+    mean, relevance = pictures["mean_image"], pictures["relevance"]
+    top = heat.heat_top(relevance)
+    times = format_number(float(f"{top / max(float(relevance.mean()), 1e-12):.2g}"))
+    return [
+        (
+            "relevance",
+            heat.lay_over(mean, relevance, top),
+            "Where the decisions rest",
+            f"average relevance in {num_images} images; full color is {times} times an "
+            "average pixel",
+        ),
+        (
+            "shuffled",
+            heat.lay_over(mean, pictures["shuffled_relevance"], top),
+            "The same by chance",
+            "networks of the same form with shuffled weights, same colors",
+        ),
+    ]
+
+
+def _covering_picture(pictures: Mapping) -> tuple:
+    mean, changes = pictures["mean_image"], pictures["covering"]
+    most = float(changes.max())
+    return (
+        "covering",
+        heat.lay_over(mean, changes, max(most, 1e-12)),
+        "What changes when it is covered",
+        "share of predictions that change with the windows around a pixel; full color "
+        f"is {_percent(most)}",
+    )
 
 
 def _encode(pixels: np.ndarray, name: str, covering: Mapping | None) -> bytes:

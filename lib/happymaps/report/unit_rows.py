@@ -20,6 +20,8 @@ COLUMNS = {
     "ablation_loss_change": ("loss without it", "change of cross-entropy, nat"),
 }
 
+_TOLD = ("dead", "always-on", "duplicate")  # kinds that need no map
+
 
 def units_csv(units: xr.Dataset) -> bytes:
     """Return a row per unit: layer, channel, kind, and all that is not a picture."""
@@ -31,15 +33,16 @@ def units_csv(units: xr.Dataset) -> bytes:
 
 
 def describe_units(units: xr.Dataset) -> list[dict]:
-    """Return what the page shows of each unit.
+    """Return what the page shows of each unit, without those that nothing is known of.
 
     Returns:
         `layer`, `channel`, `name`, `kind`, `slug` (of the kind), `reason`, `place`
-        (position among the maps), `maps` (whether there is a happy and a sad map), and
-        `cells`: (text, number or `""` to sort by).
+        (among the units), `map` (place among the maps, None without), `maps` (whether
+        there is a happy and a sad map), and `cells`: (text, number or `""` to sort by).
     """
     names = [name for name in COLUMNS if name in units]
-    return [
+    maps = _map_places(units)
+    found = [
         {
             "layer": str(one["layer"].values),
             "channel": int(one["channel"].values),
@@ -48,11 +51,14 @@ def describe_units(units: xr.Dataset) -> list[dict]:
             "slug": str(one["kind"].values).replace(" ", "-"),
             "reason": str(one["reason"].values),
             "place": place,
-            "maps": [_has_map(one, "happy"), _has_map(one, "sad")],
+            "map": maps.get(place),
+            "maps": [_has_map(units, maps, place, side) for side in ("happy", "sad")],
             "cells": [_cell(float(one[name].values), name) for name in names],
         }
         for place, one in ((i, units.isel(unit=i)) for i in range(units.sizes["unit"]))
     ]
+    # Hundreds of rows that say nothing would hide the others.
+    return [each for each in found if each["map"] is not None or each["kind"] in _TOLD]
 
 
 def unit_columns(units: xr.Dataset) -> list[tuple[str, str]]:
@@ -64,7 +70,7 @@ def pack_units(units: xr.Dataset) -> tuple[dict[str, bytes], dict[str, dict]]:
     """Return the sheets of happy and sad maps, and what the script must know."""
     files, layouts = {}, {}
     for side in ("happy", "sad"):
-        maps = units[f"{side}_image"].transpose("unit", "y", "x", "color").values
+        maps = units[f"{side}_image"].transpose(..., "y", "x", "color").values
         count, height, width = maps.shape[:3]
         packing = pictures.plan_packing(max(count, 1), height, width)
         pixels = np.array([pictures.stretch_map(m).pixels for m in maps], np.uint8)
@@ -82,8 +88,17 @@ def pack_units(units: xr.Dataset) -> tuple[dict[str, bytes], dict[str, dict]]:
     return files, layouts
 
 
-def _has_map(unit: xr.Dataset, side: str) -> bool:
-    return bool(np.isfinite(unit[f"{side}_image"].values).all())
+def _map_places(units: xr.Dataset) -> dict[int, int]:
+    """Return by position of a unit the position of its maps."""
+    by_map = units["happy_image"].dims[0] == "map"
+    mapped = units["map"].values if by_map else range(units.sizes["unit"])
+    return {int(unit): position for position, unit in enumerate(mapped)}
+
+
+def _has_map(units: xr.Dataset, maps: dict[int, int], place: int, side: str) -> bool:
+    if place not in maps:
+        return False
+    return bool(np.isfinite(units[f"{side}_image"].values[maps[place]]).all())
 
 
 def _cell(value: float, name: str) -> tuple[str, float | str]:

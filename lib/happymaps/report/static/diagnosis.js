@@ -56,7 +56,8 @@
         && (!layer || row.layer === layer)
         && words.every((word) => row.text.includes(word));
       row.element.hidden = !matches;
-      tiles.get(row.place).hidden = !matches;
+      const tile = tiles.get(row.place);
+      if (tile) tile.hidden = !matches;
       shown += matches;
     }
     for (const sheet of document.querySelectorAll(".unit-sheet")) {
