@@ -1,6 +1,7 @@
 """Maps of one point of a sweep: as `maximize` makes them, measured by real images."""
 
 import inspect
+import shutil
 import subprocess
 import sys
 
@@ -24,7 +25,7 @@ PIXELS = 16 * 16
 FREE = {"tv_weight": 0.0, "lp_weight": 0.0}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_study_is_kept():
     yield
     map_runs._open.cache_clear()
@@ -37,8 +38,8 @@ def real_means():
     return images.mean(axis=(1, 2, 3), dtype=np.float64)
 
 
-@pytest.fixture
-def brightness(keras, real_means, tmp_path):
+@pytest.fixture(scope="module")
+def brightness(keras, real_means, tmp_path_factory):
     """Save a network for 16x16 images, and return its path.
 
     The units of `out`: the mean of the pixels, nothing, and 1 less the mean; those of
@@ -56,11 +57,12 @@ def brightness(keras, real_means, tmp_path):
     quiet.set_weights([np.stack([mean, mean], axis=1), np.array([-threshold, -10.0])])
     kernel = np.stack([mean, 0 * mean, -mean], axis=1)
     out.set_weights([np.r_[np.zeros((2, 3)), kernel], np.array([0.0, 0.0, 1.0])])
-    return str(save_model(model, tmp_path / "brightness.keras"))
+    folder = tmp_path_factory.mktemp("networks")
+    return str(save_model(model, folder / "brightness.keras"))
 
 
-@pytest.fixture
-def convolution(keras, tmp_path):
+@pytest.fixture(scope="module")
+def convolution(keras, tmp_path_factory):
     """Save a network of random weights with a convolution of five filters."""
     keras.utils.set_random_seed(1)
     layers = keras.layers
@@ -72,7 +74,8 @@ def convolution(keras, tmp_path):
             layers.Dense(2, name="out"),
         ]
     )
-    return str(save_model(model, tmp_path / "convolution.keras"))
+    folder = tmp_path_factory.mktemp("networks")
+    return str(save_model(model, folder / "convolution.keras"))
 
 
 # ----------------------------------------------------------------- numbers known before
@@ -195,8 +198,9 @@ def test_few_images_tell_as_much_of_dead_units_as_all(brightness):
 
 
 def test_study_is_opened_once_until_its_file_changes(
-    brightness, convolution, monkeypatch
+    brightness, convolution, monkeypatch, tmp_path
 ):
+    path = shutil.copy(brightness, str(tmp_path / "network.keras"))
     opened = []
 
     def count(*args, **options):
@@ -207,11 +211,11 @@ def test_study_is_opened_once_until_its_file_changes(
     monkeypatch.setattr(studies, "open_study", count)
     options = {"layer": "out", "num_units": 1, "num_steps": 1}
     for seed in (0, 1):
-        compute_maps(model=brightness, seed=seed, tv_weight=float(seed), **options)
-    assert opened == [brightness]
-    save_model(load_model(convolution), brightness)
-    compute_maps(model=brightness, **options)
-    assert opened == [brightness, brightness]
+        compute_maps(model=path, seed=seed, tv_weight=float(seed), **options)
+    assert opened == [path]
+    save_model(load_model(convolution), path)
+    compute_maps(model=path, **options)
+    assert opened == [path, path]
 
 
 def test_result_is_kept_and_read_again(brightness, monkeypatch, tmp_path):
