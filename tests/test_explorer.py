@@ -253,27 +253,24 @@ def test_panel_shows_widgets_and_a_still_picture(live, linear_network):
     assert panel.controls.cancel.disabled
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_each_widget_leads_to_other_maps(live, linear_network):
+    panel = live(linear_network, channels=[0], num_steps=10)
+    assert panel.wait(PATIENCE)
+    for name, value in (
         ("tv_weight", 1.0),
         ("lp_weight", 0.0),
         ("sign", "sad"),
         ("num_seeds", 3),
         ("num_steps", 11),
         ("channels", "1"),
-    ],
-)
-def test_each_widget_leads_to_other_maps(live, linear_network, name, value):
-    panel = live(linear_network, channels=[0], num_steps=10)
-    assert panel.wait(PATIENCE)
-    before = panel.png, panel.maps
-    getattr(panel.controls, name).value = value
-    assert panel.wait(PATIENCE)
-    assert panel.png != before[0]
-    assert panel.maps is not before[1]
-    shown = getattr(panel.settings, name)
-    assert shown == ((1,) if name == "channels" else value)
+    ):
+        before = panel.png, panel.maps
+        getattr(panel.controls, name).value = value
+        assert panel.wait(PATIENCE), name
+        assert panel.png != before[0], name
+        assert panel.maps is not before[1], name
+        shown = getattr(panel.settings, name)
+        assert shown == ((1,) if name == "channels" else value)
 
 
 def test_layer_keeps_the_channels_that_it_has(live, sobel_network):

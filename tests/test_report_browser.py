@@ -146,15 +146,11 @@ def visit_as(page, site, name, look):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_load_from_a_folder_without_errors_or_network(page, site, name):
+def test_pages_load_without_errors_or_network_and_fit_a_phone(page, site, name):
     assert visit(page, site, name) == []
     assert page.evaluate("document.fonts.status") == "loaded"
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_pages_fit_a_phone(page, site, name):
     page.set_viewport_size({"width": 390, "height": 844})
-    visit(page, site, name)
+    page.reload()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
