@@ -170,6 +170,14 @@ def test_summary_tells_kinds_and_what_was_left_out(corner):
     assert "What 25 units of these layers respond to" in asked
 
 
+def test_one_unit_for_brightness_makes_no_layer_of_them(findings):
+    layer = findings["units"]["layers"][0]
+    layer |= {"kinds": {"brightness": 1, "edge": 3}, "num_mapped": 4}
+    assert titles(findings) == []
+    layer["kinds"] = {"brightness": 2, "edge": 2}
+    assert titles(findings) == ["conv2d_1 looks at brightness"]
+
+
 def test_units_without_a_map_are_told_apart_from_those_that_cannot_be_told(corner):
     units = copy.deepcopy(corner["units"]) | {"num_untold": 1, "num_mapped": 13}
     told = summarize({**corner, "units": units}, THRESHOLDS)[-1]

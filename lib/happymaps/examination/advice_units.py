@@ -141,7 +141,7 @@ def _advise_light(
     layer: Mapping, changes: list[Mapping], thresholds: Thresholds
 ) -> dict | None:
     bright = layer["kinds"].get("brightness", 0)
-    if not bright or bright < thresholds.brightness_share * layer["num_mapped"]:
+    if bright < max(2, thresholds.brightness_share * layer["num_mapped"]):
         return None
     most = max(changes, key=lambda each: each["changed"])
     return _advice(
