@@ -11,7 +11,7 @@ def test_maps_of_a_linear_softmax_are_opposites_whatever_is_climbed(
 ):
     network = softmax_network(0.3)
     before = network_state(network)
-    found = compare_maps(network, tv_weight=0.1, num_steps=20)
+    found = compare_maps(network, tv_weight=0.1, num_steps=5)
     for name in ("output_likeness", "logit_likeness"):
         dimension, values = found[name]
         assert dimension == "penalty"
@@ -24,7 +24,7 @@ def test_maps_of_a_linear_softmax_are_opposites_whatever_is_climbed(
 def test_maps_of_unrelated_logits_are_as_alike_as_their_signs(dense_network):
     kernel = np.random.default_rng(4).normal(size=(64, 2))
     network = dense_network(kernel, activation="softmax")
-    found = compare_maps(network, tv_weight=1.0, num_steps=20)
+    found = compare_maps(network, tv_weight=1.0, num_steps=5)
     signs = np.sign(kernel)
     expected = np.corrcoef(signs.T)[0, 1]
     assert found["logit_likeness"][1][0] == pytest.approx(expected, abs=0.05)
