@@ -40,7 +40,7 @@ test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed noteboo
 
 unit: $(STAMP) ## the unit tests alone
 	@echo "Unit tests ..."
-	@$(BIN)/python -m pytest tests -n 2 --dist worksteal -q
+	@$(BIN)/python -m pytest tests -n 2 --dist worksteal -q -p no:nbval
 
 lab: $(STAMP) ## open JupyterLab on the repository, set up as .jupyter/ says [LAB_OPTIONS=]
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" \

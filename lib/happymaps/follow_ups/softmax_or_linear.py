@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 if TYPE_CHECKING:
     from happymaps.backend import keras
@@ -105,10 +106,7 @@ def measure_output_maps(
         ),
     }
     labels = {"penalty": list(PENALTIES), "objective": list(OBJECTIVES)}
-    result = xr.Dataset(found, labels)
-    for name, (meaning, measure) in _MEANINGS.items():
-        result[name].attrs = {"long_name": meaning, "units": measure}
-    return result
+    return label_variables(xr.Dataset(found, labels), _MEANINGS)
 
 
 def _open_head(
