@@ -64,7 +64,8 @@ ALLOWED = {
     "paths": set(),
     "objectives": {"messages"},
     "map_measures": set(),
-    "similarity": set(),
+    "known_values": set(),
+    "similarity": {"known_values"},
     "statistics": set(),
     "plots": set(),
     "progress": {"paths"},
@@ -91,7 +92,8 @@ ALLOWED = {
     "models": {"backend", "datasets", "paths", "messages"},
     "fast_layers": {"backend"},
     "fast_pooling": {"backend"},
-    "network_pass": {"backend", "fast_layers", "fast_pooling"},
+    "network_graph": {"backend"},
+    "network_pass": {"backend", "fast_layers", "fast_pooling", "network_graph"},
     "readouts": {"backend", "fast_layers"},
     "dissimilarity": {"backend"},
     "processors": set(),
@@ -115,16 +117,18 @@ ALLOWED = {
     "attribution_measures": {"backend", "checks", "datasets", "layers", "messages"}
     | {"objectives", "scoring", "training"},
     "attribution_runs": {"attribution", "attribution_measures", "backend", "datasets"}
-    | {"follow_ups", "inspection", "messages", "models", "objectives", "scoring"}
-    | {"sweepable", "training"},
+    | {"follow_ups", "inspection", "known_values", "messages", "models"}
+    | {"objectives", "scoring", "sweepable", "training"},
     "diagnosis": {"ascent_settings", "backend", "checks", "datasets", "inspection"}
-    | {"layers", "map_measures", "maximization", "models", "objectives", "progress"}
-    | {"regularizers", "scoring", "similarity", "starts", "training"},
+    | {"known_values", "layers", "map_measures", "maximization", "models"}
+    | {"network_graph", "objectives", "progress", "regularizers", "scoring"}
+    | {"similarity", "starts", "training"},
     "diagnosis_runs": {"diagnosis", "follow_ups", "inspection", "sweepable"}
     | {"variable_labels"},
     "examination": {"attribution", "backend", "datasets", "diagnosis", "inspection"}
     | {"layers", "models", "statistics", "study", "training"},
-    "follow_ups": {"backend", "datasets", "inspection", "keras_vis", "layers"}
+    "follow_ups": {"backend", "datasets", "inspection", "keras_vis", "known_values"}
+    | {"layers"}
     | {"map_measures", "maximization", "messages", "models", "network_runs"}
     | {"objectives", "regularizers", "scoring", "similarity", "starts", "statistics"}
     | {"study", "sweepable", "training", "variable_labels"},

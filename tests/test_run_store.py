@@ -33,6 +33,14 @@ def add(*, a: int = 1, b: float = 0.5, word: str = "") -> xr.Dataset:
     return xr.Dataset({"total": a + b, "maps": (("unit", "x"), maps)})
 
 
+@sweepable
+def count_up(*, a: int = 1) -> xr.Dataset:
+    """Count, and spell the numbers."""
+    numbers = np.arange(a)
+    variables = {"number": ("count", numbers), "word": ("count", numbers.astype(str))}
+    return xr.Dataset(variables | {"halves": (("half", "count"), np.ones((2, a)))})
+
+
 def unmarked(*, a: int = 1) -> xr.Dataset:
     return xr.Dataset()
 
@@ -254,6 +262,27 @@ def test_listed_points_open_along_one_dimension(swept):
     assert sweep.total.dims == ("point",)
     assert sweep.total.values.tolist() == [1.5, 6.0]
     assert sweep.a.values.tolist() == [1, 4]
+
+
+def test_results_of_other_lengths_end_in_nan(swept):
+    name = f"{__name__}:count_up"
+    keys = {
+        a: run_function(swept, name, coerce_arguments(name, {"a": a})).key
+        for a in (2, 4)
+    }
+    points = [
+        {"key": key, "page": "0" * 20, "parameters": {"a": a}}
+        for a, key in keys.items()
+    ]
+    describe(swept, "counts", {"a": [2, 4]}, points)
+    sweep = open_sweep("counts", swept.root)
+    assert dict(sweep.sizes) == {"a": 2, "half": 2, "count": 4}
+    known = sweep.number.sel(a=2)
+    assert known.values[:2].tolist() == [0, 1] and np.isnan(known[2:]).all()
+    assert sweep.number.sel(a=4).values.tolist() == [0, 1, 2, 3]
+    assert sweep.word.sel(a=2).values[:2].tolist() == ["0", "1"]
+    assert sweep.word.sel(a=2).isnull().sum() == 2
+    assert sweep.halves.sum().item() == 2 * (2 + 4)
 
 
 def test_an_unknown_sweep_is_refused_with_the_known_ones(swept):

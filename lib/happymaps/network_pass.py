@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from happymaps import fast_layers, fast_pooling
 from happymaps.backend import keras, tf
+from happymaps.network_graph import functional_form, graph_nodes, is_graph
 
 # Layers whose numbers for an image were seen to be the same bits alone and beside any
 # other images, those with strides as long as there is one other; functions with
@@ -41,7 +42,7 @@ class NetworkPass:
     """
 
     def __init__(self, network: keras.Model, stop_before: Collection[int] = ()) -> None:
-        self._graph = _functional(network)
+        self._graph = functional_form(network)
         self._calls = dict(_calls(self._graph, stop_before))
         # The weights as values: a function that reads variables is tied to its session.
         self._weights = [(v, tf.convert_to_tensor(v)) for v in self._graph.variables]
@@ -54,7 +55,7 @@ class NetworkPass:
         """Return the outputs for images, as a list."""
         values = {id(self._graph.inputs[0]): images}
         with keras.StatelessScope(state_mapping=self._weights):
-            for node in _nodes(self._graph):
+            for node in graph_nodes(self._graph):
                 arguments, options = node.arguments.fill_in(values)
                 outputs = keras.tree.flatten(
                     self._calls[id(node)](*arguments, **options)
@@ -66,18 +67,8 @@ class NetworkPass:
 
 def last_layers(network: keras.Model) -> list:
     """Return the layer that makes each output, None where it is used elsewhere too."""
-    graph = _functional(network)
+    graph = functional_form(network)
     return [_last_layer(graph, position) for position in range(len(graph.outputs))]
-
-
-def _functional(network: keras.Model) -> keras.Model:
-    # The Functional form of a Sequential network is not public.
-    return network._functional if isinstance(network, keras.Sequential) else network
-
-
-def _is_graph(operation) -> bool:
-    """Return whether an operation is a network whose layers can be run one by one."""
-    return hasattr(_functional(operation), "_nodes_by_depth")
 
 
 def _is_trained(node) -> bool:
@@ -92,21 +83,15 @@ def _sized(values, symbol):
     return values
 
 
-def _nodes(graph: keras.Model) -> list:
-    depths = graph._nodes_by_depth
-    nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
-    return [node for node in nodes if not node.is_input]
-
-
 def _uses(graph: keras.Model) -> collections.Counter:
-    used = [id(tensor) for node in _nodes(graph) for tensor in node.input_tensors]
+    used = [id(tensor) for node in graph_nodes(graph) for tensor in node.input_tensors]
     return collections.Counter(used + [id(tensor) for tensor in graph.outputs])
 
 
 def _maker(graph: keras.Model, position: int):
     """Return the node that makes an output."""
     symbol = graph.outputs[position]
-    makers = (n for n in _nodes(graph) if any(o is symbol for o in n.outputs))
+    makers = (n for n in graph_nodes(graph) if any(o is symbol for o in n.outputs))
     return next(makers, None)
 
 
@@ -114,8 +99,8 @@ def _last_layer(graph: keras.Model, position: int):
     node = _maker(graph, position)
     if node is None or _uses(graph)[id(graph.outputs[position])] > 1:
         return None
-    if _is_graph(node.operation):
-        inner = _functional(node.operation)
+    if is_graph(node.operation):
+        inner = functional_form(node.operation)
         single = len(inner.inputs) == len(inner.outputs) == 1  # as `_nested` wants it
         return _last_layer(inner, 0) if single and not _is_trained(node) else None
     return node.operation if len(node.input_tensors) == 1 else None
@@ -123,7 +108,7 @@ def _last_layer(graph: keras.Model, position: int):
 
 def _calls(graph: keras.Model, stop_before: Collection[int]):
     """Yield the identity of each node and the function to call there."""
-    nodes, uses = _nodes(graph), _uses(graph)
+    nodes, uses = graph_nodes(graph), _uses(graph)
     stopped = {id(_maker(graph, position)) for position in stop_before}
     by_input = {id(t): n for n in nodes for t in n.input_tensors}
     pooled = {}
@@ -152,7 +137,7 @@ def _is_pooled_relu(layer, follower) -> bool:
 
 def _call(node) -> Callable:
     operation = node.operation
-    if _is_graph(operation) and not _is_trained(node):
+    if is_graph(operation) and not _is_trained(node):
         return _nested(operation)
     if fast_layers.is_plain_convolution(operation):
         return _in_single(fast_layers.convolution(operation))
@@ -171,7 +156,7 @@ def _in_single(function: Callable) -> Callable:
 
 
 def _nested(model: keras.Model, stop_before: Collection[int] = ()) -> Callable:
-    graph = _functional(model)
+    graph = functional_form(model)
     if len(graph.inputs) != 1:
         return functools.partial(model, training=False)
     run = NetworkPass(graph, stop_before)
@@ -183,9 +168,9 @@ def _unchanged(values):
 
 
 def _flat_layers(graph: keras.Model):
-    for node in _nodes(graph):
-        if _is_graph(node.operation):
-            yield from _flat_layers(_functional(node.operation))
+    for node in graph_nodes(graph):
+        if is_graph(node.operation):
+            yield from _flat_layers(functional_form(node.operation))
         else:
             yield node.operation
 
@@ -196,11 +181,11 @@ def _measure(graph: keras.Model, inputs: Sequence) -> tuple[int, list]:
     A network inside another may be of open sizes: those of its inputs tell the others.
     """
     values, total = dict(zip(map(id, graph.inputs), inputs, strict=True)), 0
-    for node in _nodes(graph):
+    for node in graph_nodes(graph):
         outputs = node.outputs
-        if _is_graph(node.operation):
+        if is_graph(node.operation):
             inner = [values[id(symbol)] for symbol in node.input_tensors]
-            count, outputs = _measure(_functional(node.operation), inner)
+            count, outputs = _measure(functional_form(node.operation), inner)
             total += count
         else:
             if any(None in symbol.shape[1:] for symbol in outputs):

@@ -8,6 +8,8 @@ flat image is like nothing: its similarities are NaN.
 import numpy as np
 from scipy import fft
 
+from happymaps.known_values import known_mean
+
 _FLAT = 1e-6  # standard deviation below which an image has no pattern to compare
 MEASURES = ("raw", "shift_tolerant", "spectral")
 
@@ -55,9 +57,7 @@ def mean_similarity(images: np.ndarray, measure: str) -> float:
     NaN where no pair can be compared.
     """
     upper = np.triu_indices(len(images), k=1)
-    values = pairwise_similarity(images, measure)[upper]
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float("nan")
+    return known_mean(pairwise_similarity(images, measure)[upper])
 
 
 def _standardized(planes: np.ndarray) -> np.ndarray:

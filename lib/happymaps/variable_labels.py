@@ -12,12 +12,12 @@ def label_variables(
 
     Args:
         result: A data set.
-        meanings: For each variable to label, its `long_name` and its `units`.
-
-    Raises:
-        KeyError: The result has no such variable.
+        meanings: By name of a variable its `long_name` and its `units`. One table may
+            serve several results: names that this one lacks are passed over.
     """
     labeled = result.copy()
-    for name, (meaning, unit) in meanings.items():
-        labeled[name].attrs = {"long_name": meaning, "units": unit}
+    for name in labeled.data_vars:
+        if name in meanings:
+            meaning, unit = meanings[name]
+            labeled[name].attrs = {"long_name": meaning, "units": unit}
     return labeled

@@ -24,6 +24,7 @@ from happymaps.attribution_runs.points import (
     to_heatmap,
 )
 from happymaps.attribution_runs.sanity import unlearned_networks
+from happymaps.known_values import known_mean
 from happymaps.sweepable import sweepable
 
 MEASURES = ("deletion", "insertion", "mass", "rank", "pointing", "unlearned",
@@ -151,7 +152,7 @@ def _measure(point: Point, name: str, *, objectives, copy, num_samples, num_step
         "instability": changes["largest"].values,
         "seconds": np.array([seconds]),
     }
-    return {key: _mean(found) for key, found in values.items()}, curves
+    return {key: known_mean(found) for key, found in values.items()}, curves
 
 
 def _on_head(heatmaps: np.ndarray, head: np.ndarray | None, seed: int) -> dict:
@@ -162,8 +163,3 @@ def _on_head(heatmaps: np.ndarray, head: np.ndarray | None, seed: int) -> dict:
         "rank": relevance_rank(heatmaps, head, seed=seed),
         "pointing": pointing_game(heatmaps, head),
     }
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan

@@ -15,6 +15,7 @@ from happymaps.attribution_runs.points import (
     to_heatmap,
 )
 from happymaps.datasets import Dataset
+from happymaps.known_values import known_mean
 from happymaps.sweepable import sweepable
 
 
@@ -108,17 +109,14 @@ def measure_regions(
 
 
 def _likeness(first: np.ndarray, second: np.ndarray) -> float:
-    found = map_similarity(first, second)
-    return float(np.nanmean(found)) if not np.isnan(found).all() else np.nan
+    return known_mean(map_similarity(first, second))
 
 
 def _agreement(maps: dict, names: list[str]) -> xr.Dataset:
     values = np.array([[_likeness(maps[a], maps[b]) for b in names] for a in names])
     pairs = values[np.triu_indices(len(names), k=1)]
-    pairs = pairs[~np.isnan(pairs)]
     labeled = xr.DataArray(values, {"one": names, "other": names}, ("one", "other"))
-    mean = float(pairs.mean()) if len(pairs) else np.nan
-    return xr.Dataset({"agreement": labeled, "mean_agreement": mean})
+    return xr.Dataset({"agreement": labeled, "mean_agreement": known_mean(pairs)})
 
 
 def _regions(maps, null_maps, names: list[str], chosen: Dataset) -> xr.Dataset:

@@ -12,6 +12,7 @@ from happymaps.attribution_runs.points import (
     predicted_logits,
     to_heatmap,
 )
+from happymaps.known_values import known_mean
 from happymaps.sweepable import sweepable
 
 SHUFFLED = "shuffled labels"
@@ -161,5 +162,4 @@ def _likeness(first: np.ndarray, second: np.ndarray, name: str, kind: str) -> fl
     # A heat map of absolute values has no sign to compare.
     to_plane = (lambda a, _: a.sum(axis=-1)) if kind == "signed_rank" else to_heatmap
     values = map_similarity(to_plane(first, name), to_plane(second, name), kind=kind)
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan
+    return known_mean(values)

@@ -15,6 +15,7 @@ from happymaps.backend import keras, tf
 from happymaps.datasets import Dataset
 from happymaps.inspection import activation_name, output_layer
 from happymaps.layers import find_layer, layer_path
+from happymaps.network_graph import functional_form, graph_nodes, is_graph
 from happymaps.training import has_class_outputs
 
 _IMAGES_AT_ONCE = 128
@@ -192,29 +193,8 @@ class _Pass:
         return inner.outputs()
 
 
-def functional_form(network: keras.Model) -> keras.Model:
-    """Return the graph of layers of a Functional or Sequential network."""
-    # The Functional form of a Sequential network is not public.
-    return network._functional if isinstance(network, keras.Sequential) else network
-
-
-def is_graph(operation) -> bool:
-    """Return whether an operation is a network whose layers can be run one by one."""
-    return isinstance(operation, keras.Model) and hasattr(
-        functional_form(operation), "_nodes_by_depth"
-    )
-
-
 def _holds(network: keras.Model, changes: dict) -> bool:
     return any(id(layer) in changes for layer in network._flatten_layers())
-
-
-def graph_nodes(graph: keras.Model) -> list:
-    """Return the calls of a network's layers, in order."""
-    # Keras has no public list of the calls of a network in order.
-    depths = graph._nodes_by_depth
-    nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
-    return [node for node in nodes if not node.is_input]
 
 
 def _arguments(node, values: dict) -> list:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from happymaps.backend import keras
-from happymaps.diagnosis.ablation import functional_form, graph_nodes, is_graph
 from happymaps.diagnosis.kinds import GATES
 from happymaps.inspection import convolution_layers, dense_layers
 from happymaps.layers import layer_path, layer_paths
+from happymaps.network_graph import functional_form, graph_nodes, is_graph
 
 _GATE_LAYERS = (
     keras.layers.ELU,

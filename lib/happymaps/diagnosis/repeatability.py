@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from happymaps.similarity import MEASURES, pairwise_similarity
+from happymaps.known_values import known_mean, known_quantile
+from happymaps.similarity import MEASURES, mean_similarity, pairwise_similarity
 
 _MOST_PAIRS = 100  # of units, for the limit of chance
 _QUANTILE = 0.95
@@ -38,19 +39,14 @@ def measure_repeatability(images: np.ndarray, *, seed: int = 0) -> Repeatability
     likeness, limits = {}, {}
     pairs = _draw_pairs(len(images), seed)
     for measure in MEASURES:
-        likeness[measure] = np.array([_within(maps, measure) for maps in images])
+        likeness[measure] = np.array(
+            [mean_similarity(maps, measure) for maps in images]
+        )
         between = np.array(
             [_between(images[a], images[b], measure) for a, b in pairs] or [np.nan]
         )
-        known = between[~np.isnan(between)]
-        limits[measure] = (
-            float(np.quantile(known, _QUANTILE)) if len(known) else float("nan")
-        )
+        limits[measure] = known_quantile(between, _QUANTILE)
     return Repeatability(likeness, limits)
-
-
-def _within(maps: np.ndarray, measure: str) -> float:
-    return _mean(pairwise_similarity(maps, measure)[np.triu_indices(len(maps), k=1)])
 
 
 def _between(first: np.ndarray, second: np.ndarray, measure: str) -> float:
@@ -58,12 +54,7 @@ def _between(first: np.ndarray, second: np.ndarray, measure: str) -> float:
     table = pairwise_similarity(np.concatenate([first, second]), measure)
     block = table[:count, count:]
     other_start = ~np.eye(count, dtype=bool)
-    return _mean(block[other_start])
-
-
-def _mean(values: np.ndarray) -> float:
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float("nan")
+    return known_mean(block[other_start])
 
 
 def _draw_pairs(units: int, seed: int) -> np.ndarray:

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 
 from happymaps.examination.thresholds import Thresholds
-from happymaps.examination.wording import count, listing, number, percent, points
+from happymaps.examination.wording import (
+    count,
+    listing,
+    number,
+    percent,
+    piece_of_advice,
+    points,
+)
 
 
 def advise_units(findings: Mapping, thresholds: Thresholds) -> list[dict]:
@@ -28,7 +35,7 @@ def _advise_removal(removal: Mapping, thresholds: Thresholds) -> list[dict]:
             continue
         if layer["accuracy_after"] - removal["accuracy"] < -thresholds.harmless:
             found.append(
-                _advice(
+                piece_of_advice(
                     f"Leave the units of {layer['layer']} as they are",
                     "Some look dead or double, but together the network needs them.",
                     f"{_tell_spare(layer)}{_tell_change(layer, removal['accuracy'])}.",
@@ -75,7 +82,7 @@ def _advise_smaller(
             "them; the network without all of them at once loses some. Try one layer "
             "at a time."
         )
-    return _advice(f"{named} could go", advice, f"{told}.", "worth doing")
+    return piece_of_advice(f"{named} could go", advice, f"{told}.", "worth doing")
 
 
 def _tell_spare(layer: Mapping) -> str:
@@ -112,7 +119,7 @@ def _advise_noise(layers: list[Mapping], thresholds: Thresholds) -> list[dict]:
     if not noisy:
         return []
     return [
-        _advice(
+        piece_of_advice(
             f"Do not read the maps of {listing([layer['name'] for layer in noisy])}",
             "Half of them or more change with the random start, so that they show the "
             "start and not the unit. That alone does not make the units useless. A "
@@ -144,7 +151,7 @@ def _advise_light(
     if bright < max(2, thresholds.brightness_share * layer["num_mapped"]):
         return None
     most = max(changes, key=lambda each: each["changed"])
-    return _advice(
+    return piece_of_advice(
         f"{layer['name']} looks at brightness",
         "Many of its units answer to how bright the image is. That is common in a "
         "first layer and harmless as long as the predictions do not follow the light.",
@@ -153,7 +160,3 @@ def _advise_light(
         f"range turns up to {percent(most['changed'])} of the predictions.",
         "note",
     )
-
-
-def _advice(title: str, advice: str, rests_on: str, weight: str) -> dict:
-    return {"title": title, "advice": advice, "rests_on": rests_on, "weight": weight}

@@ -19,6 +19,7 @@ from happymaps.examination.wording import (
     listing,
     number,
     percent,
+    piece_of_advice,
     points,
     probability,
 )
@@ -56,7 +57,7 @@ def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     found = []
     if reading:
         found.append(
-            _advice(
+            piece_of_advice(
                 f"Feed the pixels as {reading['name']}",
                 "The network does better when its images are brought to this range. "
                 "Find out how its training images were scaled, and do the same "
@@ -86,7 +87,7 @@ def _tell_equals(findings: Mapping, reading: Mapping, thresholds: Thresholds) ->
 
 def _advise_again(findings: Mapping) -> dict:
     measured = findings["performance"]
-    return _advice(
+    return piece_of_advice(
         "Mend this first, then diagnose it again",
         "Where the decisions rest, what light does and which units are of use was "
         "measured on the network as it is fed now. It may look otherwise when that is "
@@ -104,7 +105,7 @@ def _advise_order(findings: Mapping) -> dict:
         for k, true in enumerate(order["order"])
         if true != k
     ]
-    return _advice(
+    return piece_of_advice(
         "Check the order of the classes",
         f"The predictions fit another order better: {listing(moved)}. Classes are "
         "counted in the alphabetical order of the subfolders; a ground_truth.csv with "
@@ -119,7 +120,7 @@ def _advise_order(findings: Mapping) -> dict:
 def _advise_training(findings: Mapping) -> dict:
     measured, tried = findings["performance"], findings["readings"]
     low, high = measured["balanced_interval"]
-    return _advice(
+    return piece_of_advice(
         "Look at the training, or at the images",
         "The network does no better than guessing, and neither another range of the "
         "pixels nor another order of the classes helps. Measure it on the images that "
@@ -143,7 +144,7 @@ def _advise_shortcut(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     )  # fmt: skip
     peripheral = covering["corner"] or covering["touches_edge"]
     return [
-        _advice(
+        piece_of_advice(
             f"Look at what lies in {where}: rows {top} to {top + height - 1}, columns "
             f"{left} to {left + width - 1}",
             "Decisions rest on this window more than on any other. If it does not show "
@@ -167,7 +168,7 @@ def _advise_brightness(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         return _advise_noise(findings, thresholds)
     way = "brighter" if change["change"] > 0 else "darker"
     return [
-        _advice(
+        piece_of_advice(
             "Train with varied light",
             f"Images that are {way} as a whole are named otherwise, more often "
             f"‘{change['toward']}’. Vary brightness and contrast in training, or bring "
@@ -185,7 +186,7 @@ def _advise_noise(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     if noise is None:
         return []
     return [
-        _advice(
+        piece_of_advice(
             "Noise changes its predictions",
             "If the images that it will meet are noisier than these (a poorer camera, "
             "less light, stronger compression), train with noise of that kind, or with "
@@ -207,7 +208,7 @@ def _advise_classes(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         if each["recall"] < thresholds.low_recall and clearly:
             other = each["mistaken_for"]
             found.append(
-                _advice(
+                piece_of_advice(
                     f"Give the class ‘{each['name']}’ more to learn from",
                     f"Its images are missed more often than others, most of them as "
                     f"‘{other}’. Look at these among the mistakes; then add images of "
@@ -228,7 +229,7 @@ def _advise_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     first = groups[0]
     named = [f"{g['column']} {g['value']}" for g in groups]
     return [
-        _advice(
+        piece_of_advice(
             f"Look at {listing(named, most=4)}",
             "Mistakes gather there. Either these images differ from the others (light, "
             "pose, quality), or their labels are wrong, or too few of their kind were "
@@ -258,7 +259,7 @@ def _advise_confidence(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         else "One temperature for all logits does not mend it here."
     )
     return [
-        _advice(
+        piece_of_advice(
             f"Do not take its confidence at its word: it is {way}",
             remedy,
             f"Expected calibration error {percent(found['ece'])}; a network that is "
@@ -268,7 +269,3 @@ def _advise_confidence(findings: Mapping, thresholds: Thresholds) -> list[dict]:
             "worth doing",
         )
     ]
-
-
-def _advice(title: str, advice: str, rests_on: str, weight: str) -> dict:
-    return {"title": title, "advice": advice, "rests_on": rests_on, "weight": weight}

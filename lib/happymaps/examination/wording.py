@@ -1,4 +1,4 @@
-"""Numbers and lists as they stand in a sentence."""
+"""Numbers and lists as they stand in a sentence, and pieces of advice."""
 
 import math
 from collections.abc import Sequence
@@ -60,3 +60,8 @@ def listing(parts: Sequence[str], *, most: int = 6) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def piece_of_advice(title: str, text: str, rests_on: str, weight: str) -> dict:
+    """Return advice as `recommend` returns it; see there for `weight`."""
+    return {"title": title, "advice": text, "rests_on": rests_on, "weight": weight}

@@ -75,14 +75,3 @@ def map_variable(maps: xr.Dataset) -> tuple[tuple[str, ...], np.ndarray]:
     """Return maps as a variable: dimensions `output`, `start`, `y`, `x`, `color`."""
     images = maps.image.transpose("objective", "seed", "y", "x", "color")
     return ("output", "start", "y", "x", "color"), images.values
-
-
-def label_variables(result: xr.Dataset, meanings: dict | None = None) -> xr.Dataset:
-    """Return a result whose variables say what they are, and in which unit."""
-    known = MEANINGS | (meanings or {})
-    labeled = result.copy()
-    for name in labeled.data_vars:
-        if name in known:
-            meaning, unit = known[name]
-            labeled[name].attrs = {"long_name": meaning, "units": unit}
-    return labeled

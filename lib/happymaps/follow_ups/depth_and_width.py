@@ -6,13 +6,14 @@ import numpy as np
 import xarray as xr
 
 from happymaps.follow_ups.decisions import (
-    label_variables,
+    MEANINGS,
     map_decisions,
     map_variable,
     measure_accuracies,
 )
 from happymaps.follow_ups.networks import Network, open_network
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 STANDARD_FORM = "32-32-64/64-64"  # the study's, as far as it is known
 _NUMBERS = r"\d+(?:-\d+)*"
@@ -110,7 +111,7 @@ def measure_form(
         **_describe(network, filter_maps, "filter"),
         "image": map_variable(decisions),
     }
-    return label_variables(xr.Dataset(variables), _MEANINGS)
+    return label_variables(xr.Dataset(variables), MEANINGS | _MEANINGS)
 
 
 def parse_form(form: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -5,7 +5,7 @@ import xarray as xr
 from sklearn.metrics import confusion_matrix
 
 from happymaps.follow_ups.decisions import (
-    label_variables,
+    MEANINGS,
     map_decisions,
     map_variable,
     measure_accuracies,
@@ -13,6 +13,7 @@ from happymaps.follow_ups.decisions import (
 from happymaps.follow_ups.networks import open_network
 from happymaps.messages import unknown_name
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 TARGETS = ("pose", "facing_left")
 _ASKED = "left"  # a class of both targets
@@ -89,7 +90,7 @@ def measure_poses(
         )
         variables["image"] = map_variable(maps)
         coordinates["output"] = classes
-    return label_variables(xr.Dataset(variables, coordinates), _MEANINGS)
+    return label_variables(xr.Dataset(variables, coordinates), MEANINGS | _MEANINGS)
 
 
 def answer_left(table: np.ndarray, asked: int) -> dict[str, float]:

@@ -4,13 +4,14 @@ import numpy as np
 import xarray as xr
 
 from happymaps.follow_ups.decisions import (
-    label_variables,
+    MEANINGS,
     map_decisions,
     map_variable,
     measure_accuracies,
 )
 from happymaps.follow_ups.networks import open_network
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 
 @sweepable
@@ -84,7 +85,7 @@ def measure_width(
         )
         variables["image"] = map_variable(maps)
     result = xr.Dataset(variables, {"layer": names})
-    return label_variables(result, {"parameters": ("parameters", "1")})
+    return label_variables(result, MEANINGS | {"parameters": ("parameters", "1")})
 
 
 def count_parameters(model) -> tuple[list[str], np.ndarray]:

@@ -10,7 +10,9 @@ import numpy as np
 import xarray as xr
 
 from happymaps.follow_ups.twins import make_twin
+from happymaps.known_values import known_quantile
 from happymaps.sweepable import sweepable
+from happymaps.variable_labels import label_variables
 
 if TYPE_CHECKING:
     from happymaps.backend import keras
@@ -232,11 +234,8 @@ def _measure(maps: np.ndarray, rng: np.random.Generator) -> xr.Dataset:
     found = {}
     for measure in ("raw", "shift_tolerant", "spectral"):
         within, between = _likeness(maps, measure)
-        between = between[~np.isnan(between)]
         found[measure] = ("unit", within)
-        found[f"{measure}_limit"] = (
-            np.quantile(between, _CHANCE) if len(between) else np.nan
-        )
+        found[f"{measure}_limit"] = known_quantile(between, _CHANCE)
     chance = np.array([_align_surrogates(unit.mean(axis=-1), rng) for unit in maps])
     found["aligned_chance"] = ("unit", chance.mean(axis=1))
     found["aligned_limit"] = ("unit", np.quantile(chance, _CHANCE, axis=1))
@@ -280,8 +279,8 @@ def _label(result: xr.Dataset, pixels: tuple[float, float]) -> xr.Dataset:
     low, high = pixels
     shown = ((result.image - low) / (high - low)).astype(np.float32)
     result = result.assign(image=shown)
-    for name, meaning in _MEANINGS.items():
-        result[name].attrs = {"long_name": meaning, "units": "1"}
+    meanings = {name: (meaning, "1") for name, meaning in _MEANINGS.items()}
+    result = label_variables(result, meanings)
     kinds = result.kind.isel(network=0, layer=result.is_filter.values)
     judged = int((kinds != "flat").sum())
     for kind in KINDS[:2]:

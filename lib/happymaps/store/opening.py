@@ -29,11 +29,13 @@ def open_sweep(name: str, store: str | Path = "reports/store") -> "xr.Dataset":
         The variables of the functions' results, or the numbers of the notebooks'
         `metrics.json`; NaN where a run is missing. Beside them `status` ("completed",
         "failed", "missing"), `key` and `page` (folder of the notebook's run, "" where
-        there is none). The attributes tell title, notebook, function and, as JSON, the
+        there is none). A dimension that is longer in some results than in others, such
+        as held-out images of folds, has the longest size, and NaN after the end of the
+        shorter ones. The attributes tell title, notebook, function and, as JSON, the
         `parameters` that all share.
 
     Raises:
-        ValueError: No such store or sweep, or results whose sizes differ.
+        ValueError: No such store or sweep, or results that do not go together.
     """
     found = RunStore(store)
     folders = sorted(
@@ -51,7 +53,7 @@ def assemble(store: RunStore, description: dict) -> "xr.Dataset":
 
     points, axes = description["points"], description["axes"]
     is_grid = bool(axes) and len(points) == np.prod([len(v) for v in axes.values()])
-    results = [_result(store, point) for point in points]
+    results = _equal_sizes([_result(store, point) for point in points])
     try:
         stacked = xr.concat(
             results, "point", data_vars="all", coords="minimal", compat="override",
@@ -59,7 +61,7 @@ def assemble(store: RunStore, description: dict) -> "xr.Dataset":
         )  # fmt: skip
     except ValueError as error:
         raise ValueError(
-            f"The results of {description['name']} must be of one shape. Received: "
+            f"The results of {description['name']} must be of one form. Received: "
             f"{error}"
         ) from error
     stacked = _unstack(stacked, axes) if is_grid else _label_points(stacked, points)
@@ -86,6 +88,26 @@ def _result(store: RunStore, point: dict) -> "xr.Dataset":
     shown = page if (store.folder(page) / "notebook.ipynb").is_file() else ""
     own = [name for name in point["parameters"] if name in result.variables]
     return result.drop_vars(own).assign(status=status, key=key, page=shown)
+
+
+def _equal_sizes(results: list["xr.Dataset"]) -> list["xr.Dataset"]:
+    """Return results whose unlabeled dimensions have the sizes of the longest ones."""
+    sizes = {}
+    for result in results:
+        for name, size in result.sizes.items():
+            sizes[name] = max(size, sizes.get(name, 0))
+    missing = [
+        {
+            name: (0, sizes[name] - size)
+            for name, size in result.sizes.items()
+            if name not in result.coords and size < sizes[name]
+        }
+        for result in results
+    ]
+    return [
+        result.pad(short) if short else result
+        for result, short in zip(results, missing, strict=True)
+    ]
 
 
 def _numbers(folder: Path) -> dict[str, float]:
