@@ -8,6 +8,7 @@ from happymaps.backend import keras, tf
 from happymaps.network_pass import NetworkPass
 from happymaps.objectives import channel, direction, layer, neuron, unit
 from happymaps.scoring import BatchedObjectives, layer_objectives
+from happymaps.weight_values import WeightValues
 
 layers = keras.layers
 
@@ -239,7 +240,7 @@ def test_the_looked_at_channel_alone_is_computed():
 def test_dense_rows_do_not_depend_on_their_number():
     dense = layers.Dense(7)
     model = build((5,), dense)
-    run = fast_layers.dense(model.layers[-1])
+    run = fast_layers.dense(model.layers[-1], WeightValues())
     rows = tf.random.stateless_normal((33, 5), (1, 2))
     whole = run(rows).numpy()
     for count in (1, 2, 15, 16, 17):

@@ -52,6 +52,19 @@ class _State(NamedTuple):
     plateau: tuple  # loss to improve on, steps waited, last loss and score; or empty
 
 
+class Compiled:
+    """Compiled parts of a loop, by name. They hold no weights of a network.
+
+    Attributes:
+        parts: By name.
+        lock: For who compiles.
+    """
+
+    def __init__(self) -> None:
+        self.parts = {}
+        self.lock = threading.Lock()
+
+
 class Ascent:
     """The loop for one group of objectives, compiled once for all its batches.
 
@@ -59,6 +72,8 @@ class Ascent:
         batched: The objectives.
         regularizers: What is charged.
         settings: Options of the loop.
+        compiled: What was compiled for other weights of the same network, and where to
+            keep what is compiled now.
     """
 
     def __init__(
@@ -66,12 +81,12 @@ class Ascent:
         batched: BatchedObjectives,
         regularizers: Sequence[Callable],
         settings: AscentSettings,
+        compiled: Compiled,
     ) -> None:
         self._batched = batched
         self._regularizers = regularizers
         self._settings = settings
-        self._compiled = {}
-        self._lock = threading.Lock()
+        self._compiled = compiled
 
     def run(
         self,
@@ -138,20 +153,32 @@ class Ascent:
         return state, np.concatenate(history).transpose(1, 2, 0)
 
     def _call(self, function: Callable, *arguments):
+        parts, name = self._compiled.parts, function.__name__
+        with self._compiled.lock:
+            if name not in parts:
+                parts[name] = self._compile(function, arguments)
+        return parts[name](self._batched.weights.tensors, *arguments)
+
+    def _compile(self, function: Callable, arguments: tuple) -> Callable:
+        """Return a function of the network's weights and of arguments like these."""
+        weights = self._batched.weights
+
+        def run(tensors, *arguments):
+            with weights.replaced(tensors):
+                return function(*arguments)
+
         # Concrete functions, because TensorFlow takes the loops of one session after
         # another for one function that is traced again and again, and warns. Compiled
         # whole by XLA on a GPU; on a processor its convolutions are eight times slower.
-        with self._lock:
-            if function not in self._compiled:
-                compiled = tf.function(
-                    function, autograph=False, jit_compile=has_gpu() or None
-                ).get_concrete_function(*tf.nest.map_structure(_any_batch, arguments))
-                small = single_thread.pays(self._batched.values_per_image)
-                alone = small and single_thread.can_run(compiled)
-                self._compiled[function] = (
-                    single_thread.SingleThread(compiled) if alone else compiled
-                )
-        return self._compiled[function](*arguments)
+        compiled = tf.function(
+            run, autograph=False, jit_compile=has_gpu() or None
+        ).get_concrete_function(
+            [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in weights.tensors],
+            *tf.nest.map_structure(_any_batch, arguments),
+        )
+        small = single_thread.pays(self._batched.values_per_image)
+        alone = small and single_thread.can_run(compiled)
+        return single_thread.SingleThread(compiled) if alone else compiled
 
     def _first_state(self, parameters, images, score) -> _State:
         infinite = tf.fill(tf.shape(score), np.float32(np.inf))

@@ -8,10 +8,10 @@ at (see `happymaps.readouts`). And dense layers of few rows round as other code 
 that an image's numbers would depend on how many stand beside it.
 """
 
-import math
 from collections.abc import Callable
 
 from happymaps.backend import keras, tf
+from happymaps.weight_values import WeightValues
 
 _FEW_CHANNELS = 4  # from here on the library's own input gradient is as fast
 _LARGE = 2**23  # numbers of a kernel of which memory should hold no copy
@@ -39,24 +39,29 @@ def is_plain_dense(layer) -> bool:
     return type(layer) is keras.layers.Dense and is_in_single(layer)
 
 
-def convolution(layer: keras.layers.Conv2D) -> Callable:
-    """Return a function of images that does what a convolution layer does."""
-    linear, add = linear_convolution(layer), _bias(layer)
+def convolution(layer: keras.layers.Conv2D, weights: WeightValues) -> Callable:
+    """Return a function of images that does what a convolution layer does.
+
+    Args:
+        layer: The layer.
+        weights: Where the function is to read the layer's kernel and bias.
+    """
+    linear, add = linear_convolution(layer, weights), _bias(layer, weights)
     return lambda images: layer.activation(add(linear(images)))
 
 
-def linear_convolution(layer: keras.layers.Conv2D) -> Callable:
+def linear_convolution(layer: keras.layers.Conv2D, weights: WeightValues) -> Callable:
     """Return a function of images: the layer without its bias and activation."""
-    kernel = tf.convert_to_tensor(layer.kernel)
+    kernel = weights.add(layer.kernel)
     padding = layer.padding.upper()
 
     def run(images):
         return tf.nn.conv2d(
-            images, kernel, layer.strides, padding, dilations=layer.dilation_rate
+            images, kernel(), layer.strides, padding, dilations=layer.dilation_rate
         )
 
     unit_steps = (*layer.strides, *layer.dilation_rate) == (1, 1, 1, 1)
-    if kernel.shape[2] > _FEW_CHANNELS or not unit_steps:
+    if layer.kernel.shape[2] > _FEW_CHANNELS or not unit_steps:
         return run
 
     @tf.custom_gradient
@@ -67,37 +72,39 @@ def linear_convolution(layer: keras.layers.Conv2D) -> Callable:
             lambda: run(tf.concat([images, images], 0))[:1],
             lambda: run(images),
         )
-        return values, lambda upstream: _input_gradient(upstream, kernel, size)
+        return values, lambda upstream: _input_gradient(upstream, kernel(), size)
 
     return run_with_own_gradient
 
 
-def _bias(layer) -> Callable:
+def _bias(layer, weights: WeightValues) -> Callable:
     """Return a function that adds the bias of a layer, if it has one."""
     if not layer.use_bias:
         return lambda values: values
-    bias = tf.convert_to_tensor(layer.bias)
-    return lambda values: tf.nn.bias_add(values, bias)
+    bias = weights.add(layer.bias)
+    return lambda values: tf.nn.bias_add(values, bias())
 
 
-def dense(layer: keras.layers.Dense) -> Callable:
+def dense(layer: keras.layers.Dense, weights: WeightValues) -> Callable:
     """Return a function that does what a dense layer does, alike for any row count."""
-    kernel, add = tf.convert_to_tensor(layer.kernel), _bias(layer)
+    kernel, add = weights.add(layer.kernel), _bias(layer, weights)
+    features, units = layer.kernel.shape
     # Turned round once: for few rows the product is then four times as fast.
-    turned = tf.transpose(kernel) if math.prod(kernel.shape) < _LARGE else None
+    is_small = features * units < _LARGE
+    turned = weights.add(tf.transpose(kernel())) if is_small else None
 
     @tf.custom_gradient
     def multiply(rows):
         def gradient(upstream):
             if turned is None:
-                return _multiply(upstream, kernel, transpose_b=True)
-            return _multiply(upstream, turned)
+                return _multiply(upstream, kernel(), transpose_b=True)
+            return _multiply(upstream, turned())
 
-        return _multiply(rows, kernel), gradient
+        return _multiply(rows, kernel()), gradient
 
     def run(values):
-        rows = tf.reshape(values, (-1, kernel.shape[0]))
-        shape = (-1, *values.shape[1:-1], kernel.shape[1])
+        rows = tf.reshape(values, (-1, features))
+        shape = (-1, *values.shape[1:-1], units)
         return layer.activation(add(tf.reshape(multiply(rows), shape)))
 
     return run

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from happymaps.backend import keras, tf
+from happymaps.weight_values import WeightValues
 
 
 def is_plain_pooling(layer) -> bool:
@@ -30,36 +31,41 @@ def max_pooling(pool: keras.layers.MaxPooling2D) -> Callable:
 
 
 def pooled_relu(
-    layer: keras.layers.Conv2D, pool: keras.layers.MaxPooling2D
+    layer: keras.layers.Conv2D,
+    pool: keras.layers.MaxPooling2D,
+    weights: WeightValues,
 ) -> Callable:
     """Return what a convolution's bias, its ReLU and max pooling make of its values.
 
     The largest of the rectified values is the rectified largest, and the slope goes the
     same way back, so that most of the rectifying can be left out.
     """
-    bias = layer.bias if layer.use_bias else np.zeros(layer.filters, np.float32)
-    return _pooling(tuple(pool.pool_size), tf.convert_to_tensor(bias))
+    bias = layer.bias if layer.use_bias else tf.zeros(layer.filters)
+    return _pooling(tuple(pool.pool_size), weights.add(bias))
 
 
-def _pooling(size: tuple[int, int], bias) -> Callable:
+def _pooling(size: tuple[int, int], bias: Callable | None) -> Callable:
     @tf.custom_gradient
     def run(values):
-        def gradient(upstream):
-            return _compiled(_backward, bias, size, values, upstream)
+        added = () if bias is None else (bias(),)
 
-        return _compiled(_forward, bias, size, values), gradient
+        def gradient(upstream):
+            return _compiled(_backward, size, (values, upstream), added)
+
+        return _compiled(_forward, size, (values,), added), gradient
 
     return run
 
 
-def _compiled(function: Callable, bias, size: tuple[int, int], *values):
+def _compiled(function: Callable, size: tuple[int, int], values: tuple, added: tuple):
     # A concrete function, because TensorFlow takes those of several layers for one that
     # is traced again and again, and warns.
     specs = [tf.TensorSpec([None, *v.shape[1:]], v.dtype) for v in values]
+    specs += [tf.TensorSpec(bias.shape, bias.dtype) for bias in added]
     compiled = tf.function(
-        functools.partial(function, bias, size), jit_compile=True, autograph=False
+        functools.partial(function, size), jit_compile=True, autograph=False
     )
-    return compiled.get_concrete_function(*specs)(*values)
+    return compiled.get_concrete_function(*specs)(*values, *added)
 
 
 def _windows(values, size: tuple[int, int]) -> list:
@@ -72,12 +78,12 @@ def _windows(values, size: tuple[int, int]) -> list:
     return [split[:, :, i, :, j] for i in range(height) for j in range(width)]
 
 
-def _forward(bias, size: tuple[int, int], values):
+def _forward(size: tuple[int, int], values, bias=None):
     largest = _largest(_windows(values, size))
     return largest if bias is None else tf.nn.relu(largest + bias)
 
 
-def _backward(bias, size: tuple[int, int], values, upstream):
+def _backward(size: tuple[int, int], values, upstream, bias=None):
     windows = _windows(values, size)
     largest = _largest(windows)
     if bias is not None:

@@ -1,26 +1,25 @@
-"""Compiled loops, kept for the next call on the same network with the same options.
+"""Compiled loops, kept for the next call on a network of the same form.
 
-To trace and optimize a loop takes as long as to run it for some maps. A loop depends on
-the weights of the network, on which layers are read in which way and on the options,
-and not on which channels of them are looked at. It holds a copy of these weights, so
-that the loops of former weights are let go.
+To trace and optimize a loop takes longer than to run it for some maps. A loop depends
+on the form of the network, on which layers are read in which way and on the options.
+Neither weights nor the channels looked at matter: these are arguments, so that one loop
+serves networks of many seeds.
 """
 
 import collections
 import dataclasses
 import threading
 import types
-import weakref
 from collections.abc import Sequence
 
-from happymaps.ascent import Ascent
+from happymaps.ascent import Ascent, Compiled
 from happymaps.ascent_settings import AscentSettings
 from happymaps.backend import keras
 from happymaps.regularizers import Penalty
 from happymaps.scoring import BatchedObjectives
 
-_MOST = 8  # per network
-_KEPT = weakref.WeakKeyDictionary()
+_MOST = 32
+_KEPT = collections.OrderedDict()
 _LOCK = threading.Lock()
 
 
@@ -31,29 +30,25 @@ def loop_for(
     regularizers: Sequence,
     settings: AscentSettings,
 ) -> Ascent:
-    """Return the loop for these objectives, a kept one where there is one.
+    """Return the loop for these objectives, compiled before where it can be.
 
     Args:
         model: The network.
-        weights: Its fingerprint: a loop goes with the weights that it was made for.
+        weights: Its fingerprint: where its form does not tell all of what it does, a
+            loop goes with the weights that it was made for.
         batched: The objectives.
         regularizers: What is charged.
         settings: Options of the loop.
     """
+    compiled = Compiled()
     key = _key(weights, batched, regularizers, settings)
-    # A loop has no use for the callback, which may hold the network and much else.
-    ascent = Ascent(batched, regularizers, dataclasses.replace(settings, callback=None))
-    if key is None or not is_told_by_config(model):
-        return ascent
-    with _LOCK:
-        kept = _KEPT.setdefault(model, collections.OrderedDict())
-        for former in [former for former in kept if former[0] != weights]:
-            del kept[former]
-        ascent = kept.setdefault(key, ascent)
-        kept.move_to_end(key)
-        while len(kept) > _MOST:
-            kept.popitem(last=False)
-    return ascent
+    if key is not None and is_told_by_config(model):
+        with _LOCK:
+            compiled = _KEPT.setdefault(key, compiled)
+            _KEPT.move_to_end(key)
+            while len(_KEPT) > _MOST:
+                _KEPT.popitem(last=False)
+    return Ascent(batched, regularizers, settings, compiled)
 
 
 def _key(weights, batched, regularizers, settings: AscentSettings) -> tuple | None:
@@ -65,7 +60,7 @@ def _key(weights, batched, regularizers, settings: AscentSettings) -> tuple | No
     if any(isinstance(part, Penalty) for part in parts):
         return None
     charged = tuple(dataclasses.replace(r, weight=0.0) for r in regularizers)
-    key = (weights, batched.structure, charged, settings.loop_key)
+    key = (batched.form or weights, batched.structure, charged, settings.loop_key)
     try:
         hash(key)
     except TypeError:

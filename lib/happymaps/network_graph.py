@@ -1,9 +1,29 @@
-"""The calls of a network's layers, in order.
+"""The calls of a network's layers, in order, and the form that they have.
 
 Keras has no public record of them.
 """
 
+import json
+
 from happymaps.backend import keras
+
+# Layers whose config and weights say all of what they do. Those of `Normalization`, for
+# one, hold what they have seen as plain tensors.
+_TOLD = {
+    keras.layers.Activation, keras.layers.Add, keras.layers.Average,
+    keras.layers.AveragePooling2D, keras.layers.BatchNormalization,
+    keras.layers.Concatenate, keras.layers.Conv2D, keras.layers.Conv2DTranspose,
+    keras.layers.Cropping2D, keras.layers.Dense, keras.layers.DepthwiseConv2D,
+    keras.layers.Dropout, keras.layers.ELU, keras.layers.Flatten,
+    keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D,
+    keras.layers.LayerNormalization, keras.layers.LeakyReLU, keras.layers.Maximum,
+    keras.layers.MaxPooling2D, keras.layers.Multiply, keras.layers.ReLU,
+    keras.layers.Rescaling, keras.layers.Reshape, keras.layers.SeparableConv2D,
+    keras.layers.Softmax, keras.layers.SpatialDropout2D, keras.layers.UpSampling2D,
+    keras.layers.ZeroPadding2D,
+}  # fmt: skip
+_WITHOUT_EFFECT = {"name", "trainable", "seed"}  # of a network that is not trained
+_NOR_THESE = ("_initializer", "_regularizer", "_constraint")
 
 
 def functional_form(network: keras.Model) -> keras.Model:
@@ -21,3 +41,48 @@ def graph_nodes(graph: keras.Model) -> list:
     depths = graph._nodes_by_depth
     nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
     return [node for node in nodes if not node.is_input]
+
+
+def graph_form(graph: keras.Model) -> str | None:
+    """Return a text that is the same for networks that differ in their weights alone.
+
+    Names of layers do not count.
+
+    Returns:
+        JSON, or None where layers do not tell in their config what they do.
+    """
+    nodes = graph_nodes(graph)
+    symbols = [*graph.inputs, *(symbol for node in nodes for symbol in node.outputs)]
+    places = {id(symbol): place for place, symbol in enumerate(symbols)}
+    operations, calls = [], []
+    for node in nodes:
+        told = _operation_form(node)
+        if told is None:
+            return None
+        if node.operation not in operations:  # a layer may be called twice
+            operations.append(node.operation)
+        which = operations.index(node.operation)
+        calls.append([which, told, [places[id(each)] for each in node.input_tensors]])
+    inputs = [[each.shape, each.dtype] for each in graph.inputs]
+    outputs = [places[id(symbol)] for symbol in graph.outputs]
+    try:
+        return json.dumps([inputs, calls, outputs], sort_keys=True)
+    except TypeError:  # an array in a config, say
+        return None
+
+
+def _operation_form(node) -> list | None:
+    operation, options = node.operation, node.arguments.kwargs
+    if any(not isinstance(value, bool | None) for value in options.values()):
+        return None
+    if is_graph(operation):
+        inner = graph_form(functional_form(operation))
+        return inner and [inner, options]
+    if type(operation) not in _TOLD:
+        return None
+    config = {
+        key: value
+        for key, value in operation.get_config().items()
+        if key not in _WITHOUT_EFFECT and not key.endswith(_NOR_THESE)
+    }
+    return [type(operation).__name__, config, options]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from happymaps import fast_layers, fast_pooling
 from happymaps.backend import keras, tf
-from happymaps.network_graph import functional_form, graph_nodes, is_graph
+from happymaps.network_graph import functional_form, graph_form, graph_nodes, is_graph
+from happymaps.weight_values import WeightValues
 
 # Layers whose numbers for an image were seen to be the same bits alone and beside any
 # other images, those with strides as long as there is one other; functions with
@@ -34,18 +35,28 @@ class NetworkPass:
         batch_multiple: In batches of whole multiples of it, the rounding of an image's
             numbers does not depend on the images beside it, as seen with AVX-512.
         values_per_image: How many numbers all layers together make of an image.
+        weights: What is read on the way.
 
     Args:
         network: As `happymaps.layers.cut` makes it.
         stop_before: Positions of the outputs for which the input of the last layer is
             wanted instead. See `last_layers`.
+        weights: Where to add what is read, for a network inside another.
     """
 
-    def __init__(self, network: keras.Model, stop_before: Collection[int] = ()) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        stop_before: Collection[int] = (),
+        weights: WeightValues | None = None,
+    ) -> None:
         self._graph = functional_form(network)
-        self._calls = dict(_calls(self._graph, stop_before))
+        self.weights = WeightValues() if weights is None else weights
+        self._calls = dict(_calls(self._graph, stop_before, self.weights))
         # The weights as values: a function that reads variables is tied to its session.
-        self._weights = [(v, tf.convert_to_tensor(v)) for v in self._graph.variables]
+        left = [call for call in self._calls.values() if isinstance(call, _KerasCall)]
+        variables = {id(v): v for call in left for v in call.variables}
+        self._variables = [(v, self.weights.add(v)) for v in variables.values()]
         self.values_per_image, _ = _measure(self._graph, self._graph.inputs)
         self.batch_multiple = max(
             (_multiple(layer) for layer in _flat_layers(self._graph)), default=1
@@ -54,7 +65,8 @@ class NetworkPass:
     def __call__(self, images) -> list:
         """Return the outputs for images, as a list."""
         values = {id(self._graph.inputs[0]): images}
-        with keras.StatelessScope(state_mapping=self._weights):
+        mapping = [(variable, value()) for variable, value in self._variables]
+        with keras.StatelessScope(state_mapping=mapping):
             for node in graph_nodes(self._graph):
                 arguments, options = node.arguments.fill_in(values)
                 outputs = keras.tree.flatten(
@@ -63,6 +75,11 @@ class NetworkPass:
                 for symbol, output in zip(node.outputs, outputs, strict=True):
                     values[id(symbol)] = _sized(output, symbol)
         return [values[id(symbol)] for symbol in self._graph.outputs]
+
+    @functools.cached_property
+    def form(self) -> str | None:
+        """What the network computes besides its weights; None where it is not told."""
+        return graph_form(self._graph)
 
 
 def last_layers(network: keras.Model) -> list:
@@ -106,7 +123,7 @@ def _last_layer(graph: keras.Model, position: int):
     return node.operation if len(node.input_tensors) == 1 else None
 
 
-def _calls(graph: keras.Model, stop_before: Collection[int]):
+def _calls(graph: keras.Model, stop_before: Collection[int], weights: WeightValues):
     """Yield the identity of each node and the function to call there."""
     nodes, uses = graph_nodes(graph), _uses(graph)
     stopped = {id(_maker(graph, position)) for position in stop_before}
@@ -117,14 +134,17 @@ def _calls(graph: keras.Model, stop_before: Collection[int]):
         alone = follower is not None and uses[id(node.outputs[0])] == 1
         if id(node) in stopped:
             nested = isinstance(node.operation, keras.Model)
-            yield id(node), _nested(node.operation, (0,)) if nested else _unchanged
+            inner = nested and _nested(node.operation, weights, (0,))
+            yield id(node), inner or _unchanged
         elif id(node) in pooled:
-            yield id(node), fast_pooling.pooled_relu(pooled[id(node)], node.operation)
+            layer, pool = pooled[id(node)], node.operation
+            yield id(node), fast_pooling.pooled_relu(layer, pool, weights)
         elif alone and _is_pooled_relu(node.operation, follower.operation):
             pooled[id(follower)] = node.operation
-            yield id(node), _in_single(fast_layers.linear_convolution(node.operation))
+            linear = fast_layers.linear_convolution(node.operation, weights)
+            yield id(node), _in_single(linear)
         else:
-            yield id(node), _call(node)
+            yield id(node), _call(node, weights)
 
 
 def _is_pooled_relu(layer, follower) -> bool:
@@ -135,19 +155,30 @@ def _is_pooled_relu(layer, follower) -> bool:
     )
 
 
-def _call(node) -> Callable:
+class _KerasCall:
+    """A call of a layer or network as Keras does it, not as in training."""
+
+    def __init__(self, operation) -> None:
+        self._operation = operation
+        self.variables = getattr(operation, "variables", [])  # a layer's
+
+    def __call__(self, *arguments, **options):
+        if getattr(self._operation, "_call_has_training_arg", False):
+            options = {"training": False, **options}
+        return self._operation(*arguments, **options)
+
+
+def _call(node, weights: WeightValues) -> Callable:
     operation = node.operation
     if is_graph(operation) and not _is_trained(node):
-        return _nested(operation)
+        return _nested(operation, weights)
     if fast_layers.is_plain_convolution(operation):
-        return _in_single(fast_layers.convolution(operation))
+        return _in_single(fast_layers.convolution(operation, weights))
     if fast_layers.is_plain_dense(operation):
-        return _in_single(fast_layers.dense(operation))
+        return _in_single(fast_layers.dense(operation, weights))
     if fast_pooling.is_plain_pooling(operation):
         return _in_single(fast_pooling.max_pooling(operation))
-    if getattr(operation, "_call_has_training_arg", False):
-        return functools.partial(operation, training=False)
-    return operation
+    return _KerasCall(operation)
 
 
 def _in_single(function: Callable) -> Callable:
@@ -155,11 +186,13 @@ def _in_single(function: Callable) -> Callable:
     return lambda values, **_: function(tf.cast(values, tf.float32))
 
 
-def _nested(model: keras.Model, stop_before: Collection[int] = ()) -> Callable:
+def _nested(
+    model: keras.Model, weights: WeightValues, stop_before: Collection[int] = ()
+) -> Callable:
     graph = functional_form(model)
     if len(graph.inputs) != 1:
-        return functools.partial(model, training=False)
-    run = NetworkPass(graph, stop_before)
+        return _KerasCall(model)
+    run = NetworkPass(graph, stop_before, weights)
     return lambda values, **_: run(keras.tree.flatten(values)[0])
 
 
