@@ -89,7 +89,7 @@ def test_size_follows_from_the_activations():
     values = keras.layers.Conv2D(16, 1, name="first")(inputs)
     model = keras.Model(inputs, keras.layers.Conv2D(4, 1, name="second")(values))
     batched = BatchedObjectives(model, [channel("second", 0)], "leaky")
-    assert batched.values_per_image == 512 * 512 * 20
+    assert batched.network.values_per_image == 512 * 512 * 20
     # 12 bytes a value: 62.9 MB an image, 17 of which fit into a gigabyte.
     # A large network's operations are split among all cores, whatever their number.
     plan = plan_batches(34, batched, (), AscentSettings((512, 512, 1)))

@@ -62,12 +62,31 @@ def test_committed_notebooks_are_refreshed_in_the_order_of_the_plan():
         ({"notebook": "failed.ipynb"}, "must have a file name of small letters"),
         ({"notebook": None}, "must name its `notebook`"),
         ({"notebook": "elsewhere/first.ipynb"}, "Received twice: first"),
+        ({"after": ["rare"]}, "in no other profiles than those that it waits for"),
+        ({"after": ["rare"], "only": ["full", "x"]}, "in no other profiles than"),
     ],
 )
 def test_a_faulty_plan_is_refused(tmp_path, change, message):
     first, second = entry(tmp_path, "first"), entry(tmp_path, "second")
+    rare = entry(tmp_path, "rare", only=["full"])
     with pytest.raises(ValueError, match=message):
-        load_plan(write_plan(tmp_path, first, second | change))
+        load_plan(write_plan(tmp_path, first, second | change, rare))
+
+
+def test_a_notebook_of_other_profiles_is_left_out(tmp_path):
+    entries = [
+        entry(tmp_path, "always", profiles={"full": {}}),
+        entry(tmp_path, "rare", only=["full"]),
+        entry(tmp_path, "rare_too", after=["rare"], only=["full"]),
+    ]
+    plan, out = write_plan(tmp_path, *entries), tmp_path / "reports"
+    (record,) = run_plan(plan, out=out)
+    assert record.notebook.endswith("always.ipynb")
+    assert [record.status for record in run_plan(plan, profile="full", out=out)] == [
+        "completed"
+    ] * 3
+    written = out / "synthetic_faces-quick" / "collection.json"
+    assert len(json.loads(written.read_text())["notebooks"]) == 1
 
 
 @pytest.mark.parametrize("text", ["", "notebooks: 3", "- a", "!!python/object:os.x {}"])

@@ -157,11 +157,11 @@ class Ascent:
         with self._compiled.lock:
             if name not in parts:
                 parts[name] = self._compile(function, arguments)
-        return parts[name](self._batched.weights.tensors, *arguments)
+        return parts[name](self._batched.network.weights.tensors, *arguments)
 
     def _compile(self, function: Callable, arguments: tuple) -> Callable:
         """Return a function of the network's weights and of arguments like these."""
-        weights = self._batched.weights
+        weights = self._batched.network.weights
 
         def run(tensors, *arguments):
             with weights.replaced(tensors):
@@ -176,7 +176,7 @@ class Ascent:
             [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in weights.tensors],
             *tf.nest.map_structure(_any_batch, arguments),
         )
-        small = single_thread.pays(self._batched.values_per_image)
+        small = single_thread.pays(self._batched.network.values_per_image)
         alone = small and single_thread.can_run(compiled)
         return single_thread.SingleThread(compiled) if alone else compiled
 

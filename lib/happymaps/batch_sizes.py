@@ -48,7 +48,7 @@ def batch_multiple(
         and not settings.transforms
         and all(map(_is_made_of_products, charged))
     )
-    return batched.batch_multiple if alike else _VECTOR
+    return batched.network.batch_multiple if alike else _VECTOR
 
 
 def plan_batches(
@@ -64,7 +64,7 @@ def plan_batches(
     """
     multiple = batch_multiple(batched, charged, settings)
     # A callback is called from one thread, and what is coupled cannot be cut.
-    beside = not has_gpu() and pays(batched.values_per_image)
+    beside = not has_gpu() and pays(batched.network.values_per_image)
     single = not beside or settings.callback is not None or batched.is_coupled
     threads = 1 if single else num_threads()
     if batched.is_coupled:
@@ -73,7 +73,7 @@ def plan_batches(
         most = settings.batch_size
     else:
         place = "gpu" if has_gpu() else "cpu"
-        each = _BYTES * _COPIES * batched.values_per_image * threads
+        each = _BYTES * _COPIES * batched.network.values_per_image * threads
         most = min(_MOST[place], _MEMORY[place] // each)
     return _split(count, _up(most, multiple), multiple, threads)
 

@@ -18,7 +18,7 @@ from happymaps.backend import keras
 from happymaps.regularizers import Penalty
 from happymaps.scoring import BatchedObjectives
 
-_MOST = 32
+_MOST = 16  # each has threads of its own
 _KEPT = collections.OrderedDict()
 _LOCK = threading.Lock()
 
@@ -60,7 +60,12 @@ def _key(weights, batched, regularizers, settings: AscentSettings) -> tuple | No
     if any(isinstance(part, Penalty) for part in parts):
         return None
     charged = tuple(dataclasses.replace(r, weight=0.0) for r in regularizers)
-    key = (batched.form or weights, batched.structure, charged, settings.loop_key)
+    network = batched.network
+    shapes = [(tuple(t.shape), t.dtype.name) for t in network.weights.tensors]
+    key = (
+        network.form or weights, tuple(shapes), batched.structure, charged,
+        settings.loop_key,
+    )  # fmt: skip
     try:
         hash(key)
     except TypeError:

@@ -93,11 +93,7 @@ class BatchedObjectives:
             reference that the faster way is tested against.
 
     Attributes:
-        batch_multiple: In batches of whole multiples of it, the rounding of an image's
-            numbers does not depend on the images beside it, as seen with AVX-512.
-        values_per_image: How many numbers all layers together make of an image.
-        weights: What `score` reads on the way through the network. These three are not
-            known of the plain way.
+        network: What runs the layers; not known of the plain way.
     """
 
     def __init__(
@@ -127,9 +123,7 @@ class BatchedObjectives:
             self._run = lambda images: keras.tree.flatten(network(images))
         else:
             self._run = self._narrowed(network)
-            self.batch_multiple = self._run.batch_multiple
-            self.values_per_image = self._run.values_per_image
-            self.weights = self._run.weights
+            self.network = self._run
 
     def _narrowed(self, network: keras.Model) -> NetworkPass:
         """Look at single channels where all that read a layer can do so."""
@@ -181,13 +175,8 @@ class BatchedObjectives:
         return _Slot(output, group, slope, weights, vectors, positions)
 
     @property
-    def form(self) -> str | None:
-        """What the network computes besides its weights; None where it is not told."""
-        return self._run.form
-
-    @property
     def structure(self) -> tuple:
-        """How the layers are read."""
+        """How the layers are read, as far as `score` depends on it."""
         slots = [(s.output, s.group, s.slope, type(s.reader)) for s in self._slots]
         return (self._places, self._activation, *slots)
 

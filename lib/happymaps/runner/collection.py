@@ -55,15 +55,15 @@ def run_plan(
         model: For those that declare it: absolute path of a `.keras` file.
         image_size: For those that declare it: (height, width) in pixels.
         others: Further parameters by name, for those that declare them.
-        profile: Which parameters of the plan.
+        profile: Which parameters of the plan, and which of its notebooks.
         out: Folder of the reports. Of a store in it, notebooks read what is kept.
         jobs: How many notebooks run at a time; they share the processors, unless
             `TF_NUM_INTRAOP_THREADS` is set.
         timeout: Seconds for each notebook.
 
     Returns:
-        One record a notebook, in the plan's order; "not run" where another failed
-        before.
+        One record a notebook of the profile, in the plan's order; "not run" where
+        another failed before.
 
     Raises:
         ValueError: A plan or parameter that will not do.
@@ -71,7 +71,7 @@ def run_plan(
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1. Received: {jobs}. Give e.g. 2.")
-    entries = load_plan(plan)
+    entries = [entry for entry in load_plan(plan) if entry.runs_in(profile)]
     shared = {"dataset": dataset, "model": model, "image_size": image_size}
     parameters = choose_parameters(entries, profile, {**(others or {}), **shared})
     declared = (p["dataset"] for p in parameters.values() if "dataset" in p)

@@ -26,6 +26,7 @@ class PlanEntry:
         profiles: By profile, the parameters that differ from the notebook's defaults.
         timed: Whether it measures time. Such a notebook runs alone, after all others,
             with all processors and the arithmetic that TensorFlow has by itself.
+        only: The profiles that it runs in; in all if there are none.
     """
 
     notebook: Path
@@ -34,6 +35,11 @@ class PlanEntry:
         default_factory=dict
     )
     timed: bool = False
+    only: tuple[str, ...] = ()
+
+    def runs_in(self, profile: str) -> bool:
+        """Return whether a report of this profile has the notebook."""
+        return not self.only or profile in self.only
 
     @property
     def name(self) -> str:
@@ -79,7 +85,7 @@ def _parse_entry(item: object) -> PlanEntry:
         raise ValueError(
             f"Each entry of a plan must name its `notebook`. Received: {item!r}."
         )
-    keys = ("notebook", "after", "profiles", "timed")
+    keys = ("notebook", "after", "profiles", "timed", "only")
     for key in item:
         if key not in keys:
             raise ValueError(unknown_name("key of the plan", key, keys))
@@ -88,17 +94,26 @@ def _parse_entry(item: object) -> PlanEntry:
         after=tuple(item.get("after") or ()),
         profiles={k: v or {} for k, v in (item.get("profiles") or {}).items()},
         timed=item.get("timed") is True,
+        only=tuple(item.get("only") or ()),
     )
 
 
 def _check_order(entries: list[PlanEntry]) -> None:
-    names = [entry.name for entry in entries]
+    by_name = {entry.name: entry for entry in entries}
     for entry in entries:
         for name in entry.after:
-            if name not in names:
-                message = unknown_name("notebook", name, names)
+            if name not in by_name:
+                message = unknown_name("notebook", name, by_name)
                 raise ValueError(f"`after` of {entry.name}: {message}")
-        if not entry.timed and any(e.timed for e in entries if e.name in entry.after):
+        awaited = [by_name[name] for name in entry.after]
+        for each in awaited:
+            if each.only and not set(each.only).issuperset(entry.only or [""]):
+                raise ValueError(
+                    "A notebook runs in no other profiles than those that it waits "
+                    f"for. Received: `after: {list(entry.after)}` of {entry.name}, "
+                    f"and `only: {list(each.only)}` of {each.name}."
+                )
+        if not entry.timed and any(each.timed for each in awaited):
             raise ValueError(
                 "A timed notebook runs after all others, so none of them can wait for "
                 f"it. Received: `after: {list(entry.after)}` of {entry.name}."
@@ -151,7 +166,7 @@ def choose_parameters(
 
 
 def _check_profile(entries: list[PlanEntry], profile: str) -> None:
-    named = (name for entry in entries for name in entry.profiles)
+    named = (name for entry in entries for name in (*entry.profiles, *entry.only))
     profiles = list(dict.fromkeys([QUICK, *named]))
     if profile not in profiles:
         raise ValueError(unknown_name("profile", profile, profiles))
