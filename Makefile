@@ -18,7 +18,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@rm -f $@; start=$$(date +%s); set -e; \
 	if [ -n "$(UV)" ]; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) .venv; \
-	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock; \
 	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 	  $(PYTHON) -m venv .venv; \
