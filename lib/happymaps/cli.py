@@ -105,7 +105,7 @@ def report(
     parameter: Given = None,
     profile: Annotated[str, typer.Option(help="quick or full.")] = "quick",
     out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
-    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 2,
+    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 3,
     timeout: Seconds = None,
     plan: Annotated[
         Path, typer.Option(help="Which notebooks, in which order.")

@@ -39,7 +39,7 @@ def run_plan(
     others: Mapping[str, str] | None = None,
     profile: str = QUICK,
     out: str | Path = "reports",
-    jobs: int = 2,
+    jobs: int = 3,
     timeout: float | None = None,
 ) -> list[RunRecord]:
     """Run the notebooks of a plan, and say of each how it went.
@@ -58,7 +58,8 @@ def run_plan(
         profile: Which parameters of the plan, and which of its notebooks.
         out: Folder of the reports. Of a store in it, notebooks read what is kept.
         jobs: How many notebooks run at a time; they share the processors, unless
-            `TF_NUM_INTRAOP_THREADS` is set.
+            `TF_NUM_INTRAOP_THREADS` is set. One more than there are processors keeps
+            these busy while one starts or ends.
         timeout: Seconds for each notebook.
 
     Returns:
@@ -123,12 +124,15 @@ def _run_in_order(
     """Return the records of the notebooks that ran, by name."""
     sorter = order_entries(entries)
     sorter.prepare()
-    finished, pending = {}, {}
+    finished, pending, ready = {}, {}, set()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         try:
             while True:
-                ready = set(sorter.get_ready())
-                for entry in (entry for entry in entries if entry.name in ready):
+                ready |= set(sorter.get_ready())
+                # Of those that could start the first of the plan: others wait for it.
+                chosen = [entry for entry in entries if entry.name in ready]
+                for entry in chosen[: jobs - len(pending)]:
+                    ready.remove(entry.name)
                     pending[pool.submit(run_entry, entry)] = entry.name
                 if not pending:
                     return finished
