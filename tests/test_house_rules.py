@@ -86,7 +86,7 @@ ALLOWED = {
     "transforms": {"backend", "filters"},
     "held_inputs": {"backend", "messages"},
     "film": set(),
-    "layers": {"backend", "messages"},
+    "layers": {"backend", "messages", "network_graph"},
     "inspection": {"backend", "layers"},
     "checks": {"backend", "layers", "messages"},
     "models": {"backend", "datasets", "paths", "messages"},

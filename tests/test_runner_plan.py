@@ -186,6 +186,17 @@ def test_a_plan_runs_in_order_and_past_a_failure(tmp_path, capsys, monkeypatch):
     assert any("ZeroDivisionError" in line for line in lines)
 
 
+def test_of_two_that_can_start_the_first_of_the_plan_does(tmp_path, capsys):
+    entries = [
+        entry(tmp_path, "first"),
+        entry(tmp_path, "second", after=["first"]),
+        entry(tmp_path, "third"),
+    ]
+    run_plan(write_plan(tmp_path, *entries), out=tmp_path / "reports", jobs=1)
+    ended = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert ended[:3] == ["first", "second", "third"]
+
+
 def test_a_timed_notebook_runs_after_the_others_with_all_threads(tmp_path, monkeypatch):
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     entries = [

@@ -57,7 +57,7 @@ class Compiled:
 
     Attributes:
         parts: By name.
-        lock: For who compiles.
+        lock: Held while a part is compiled.
     """
 
     def __init__(self) -> None:

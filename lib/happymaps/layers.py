@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from happymaps.backend import keras
 from happymaps.messages import unknown_name
+from happymaps.network_graph import all_nodes
 
 # Layers whose whole work is an activation function: what enters them is the
 # pre-activation.
@@ -254,8 +255,7 @@ def _node(model: keras.Model, layer: keras.layers.Layer):
     Keras keeps no public record of which call of a shared or nested layer belongs to
     which network: `layer.output` raises for the one and answers for the other graph.
     """
-    calls = _graph(model)._nodes_by_depth
-    nodes = [node for depth in sorted(calls, reverse=True) for node in calls[depth]]
+    nodes = all_nodes(_graph(model))
     return next(node for node in nodes if node.operation is layer)
 
 

@@ -36,11 +36,15 @@ def is_graph(operation) -> bool:
     return hasattr(functional_form(operation), "_nodes_by_depth")
 
 
+def all_nodes(graph: keras.Model) -> list:
+    """Return the calls of a network's layers, in order, its inputs among them."""
+    depths = graph._nodes_by_depth
+    return [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
+
+
 def graph_nodes(graph: keras.Model) -> list:
     """Return the calls of a network's layers, in order, without its inputs."""
-    depths = graph._nodes_by_depth
-    nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
-    return [node for node in nodes if not node.is_input]
+    return [node for node in all_nodes(graph) if not node.is_input]
 
 
 def graph_form(graph: keras.Model) -> str | None:

@@ -134,8 +134,8 @@ def _calls(graph: keras.Model, stop_before: Collection[int], weights: WeightValu
         alone = follower is not None and uses[id(node.outputs[0])] == 1
         if id(node) in stopped:
             nested = isinstance(node.operation, keras.Model)
-            inner = nested and _nested(node.operation, weights, (0,))
-            yield id(node), inner or _unchanged
+            inner = _nested(node.operation, weights, (0,)) if nested else _unchanged
+            yield id(node), inner
         elif id(node) in pooled:
             layer, pool = pooled[id(node)], node.operation
             yield id(node), fast_pooling.pooled_relu(layer, pool, weights)

@@ -129,7 +129,7 @@ def _run_in_order(
         try:
             while True:
                 ready |= set(sorter.get_ready())
-                # Of those that could start the first of the plan: others wait for it.
+                # The first of the plan that can start: most others wait for those.
                 chosen = [entry for entry in entries if entry.name in ready]
                 for entry in chosen[: jobs - len(pending)]:
                     ready.remove(entry.name)

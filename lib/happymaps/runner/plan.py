@@ -107,7 +107,7 @@ def _check_order(entries: list[PlanEntry]) -> None:
                 raise ValueError(f"`after` of {entry.name}: {message}")
         awaited = [by_name[name] for name in entry.after]
         for each in awaited:
-            if each.only and not set(each.only).issuperset(entry.only or [""]):
+            if each.only and not (entry.only and set(entry.only) <= set(each.only)):
                 raise ValueError(
                     "A notebook runs in no other profiles than those that it waits "
                     f"for. Received: `after: {list(entry.after)}` of {entry.name}, "
