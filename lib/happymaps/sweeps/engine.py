@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import distributed
+from distributed.comm import CommClosedError
 
 from happymaps.runner.process import Outcome
 from happymaps.runner.records import describe_surroundings
@@ -130,13 +131,17 @@ def _each_done(
 def _result_of(
     future: distributed.Future, task: Task, client: distributed.Client, store: RunStore
 ) -> Result:
+    lost = ConnectionError(
+        "The scheduler was lost. What had finished is kept; start it again, and give "
+        "the same command."
+    )
     if future.status == "finished":
-        return future.result()
+        try:
+            return future.result()
+        except CommClosedError as error:  # lost on the way from the worker to here
+            raise lost from error
     if future.status in ("cancelled", "lost"):
-        raise ConnectionError(
-            "The scheduler was lost. What had finished is kept; start it again, and "
-            "give the same command."
-        )
+        raise lost
     error = future.exception()
     if isinstance(error, WorkerError):
         raise ConnectionError(str(error))
