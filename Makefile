@@ -33,7 +33,7 @@ report: $(STAMP) ## run the experiments and build reports/index.html [DATASET= M
 test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed notebooks
 	@echo "Comparing the committed notebooks with a fresh run (nbval) ..."
 	@KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 TF_NUM_INTRAOP_THREADS=1 HAPPYMAPS_QUIET=1 \
-	  $(BIN)/python -m pytest notebooks experiments -p happymaps.testing.nbval_tolerance \
+	  $(BIN)/python -m pytest notebooks experiments -p happymaps_runs.nbval_tolerance \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 \
 	  -n 2 --dist loadfile -q

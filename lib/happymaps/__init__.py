@@ -3,7 +3,7 @@
 import importlib
 
 # Its module has the same name, and would be found in its place.
-from happymaps.sweepable import sweepable
+from happymaps.base.sweepable import sweepable
 
 # Loaded on first use, so that the command line and the notebooks that only read
 # results do not wait for TensorFlow.

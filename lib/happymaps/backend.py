@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Sessions get threads of their own, see `happymaps.single_thread`.
+# Sessions get threads of their own, see `happymaps.maps.engine.single_thread`.
 os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 
 

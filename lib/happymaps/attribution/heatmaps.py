@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from happymaps.checks import check_choice
+from happymaps.networks.checks import check_choice
 
 REDUCTIONS = ("absolute", "signed", "positive")
 

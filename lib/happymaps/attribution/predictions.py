@@ -3,8 +3,8 @@
 import numpy as np
 
 from happymaps.backend import keras
-from happymaps.objectives import Objective, logit
-from happymaps.scoring import score_images
+from happymaps.maps.objectives import Objective, logit
+from happymaps.maps.scoring import score_images
 
 
 def predicted_objectives(model: keras.Model, images: np.ndarray) -> list[Objective]:

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from happymaps import paths
+from happymaps.base import paths
 from happymaps.datasets import archives
 from happymaps.datasets.faces import EXPRESSIONS, EYES, POSES
 from happymaps.datasets.pgm import decode_pgm

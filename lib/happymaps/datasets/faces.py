@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from happymaps.messages import unknown_name
+from happymaps.base.messages import unknown_name
 
 POSES = ("straight", "left", "right", "up")
 EXPRESSIONS = ("neutral", "happy", "sad", "angry")

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from happymaps import paths
+from happymaps.base import paths
+from happymaps.base.messages import unknown_name
 from happymaps.datasets.cmu_faces import load_faces
 from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.faces import TARGETS, label_faces
 from happymaps.datasets.folder import load_folder
 from happymaps.datasets.pixels import check_channels, check_image_size, set_channels
 from happymaps.datasets.synthetic_faces import generate_faces
-from happymaps.messages import unknown_name
 
 NAMES = ("synthetic_faces", "cmu_faces", "folder:PATH")
 _FOLDER = "folder:"

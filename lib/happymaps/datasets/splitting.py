@@ -8,8 +8,8 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 
+from happymaps.base.messages import unknown_name
 from happymaps.datasets.dataset import Dataset
-from happymaps.messages import unknown_name
 
 
 def split_dataset(

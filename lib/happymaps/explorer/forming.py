@@ -8,15 +8,15 @@ import numpy as np
 import xarray as xr
 
 from happymaps.backend import keras
+from happymaps.base.progress import bars_hidden
 from happymaps.explorer.settings import MapSettings, check_channels
 from happymaps.explorer.worker import StopError
-from happymaps.layers import image_shape, layer_path
-from happymaps.maximization import maximize
-from happymaps.models import fingerprint
-from happymaps.objectives import Objective, channel, unit
-from happymaps.progress import bars_hidden
-from happymaps.regularizers import LpNorm, TotalVariation
-from happymaps.scoring import layer_objectives, score_images
+from happymaps.maps.maximization import maximize
+from happymaps.maps.objectives import Objective, channel, unit
+from happymaps.maps.regularizers import LpNorm, TotalVariation
+from happymaps.maps.scoring import layer_objectives, score_images
+from happymaps.networks.layers import image_shape, layer_path
+from happymaps.networks.models import fingerprint
 
 STEPS_BETWEEN_LOOKS = 5  # at the maps, and at whether they are still wanted
 _IMAGES_AT_ONCE = 256  # between two looks

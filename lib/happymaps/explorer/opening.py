@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from happymaps.backend import keras
-from happymaps.checks import check_choice, check_images
 from happymaps.datasets import Dataset
 from happymaps.explorer.forming import layer_size
 from happymaps.explorer.panel import Panel, layer_choices
 from happymaps.explorer.saving import check_source
 from happymaps.explorer.settings import MapSettings, check_channels, first_channels
-from happymaps.layers import image_shape, layer_path
-from happymaps.scoring import SIGNS
-from happymaps.study import Study
+from happymaps.maps.scoring import SIGNS
+from happymaps.networks.checks import check_choice, check_images
+from happymaps.networks.layers import image_shape, layer_path
+from happymaps.networks.study import Study
 
 
 def explore(

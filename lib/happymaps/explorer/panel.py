@@ -9,15 +9,15 @@ import numpy as np
 import xarray as xr
 
 from happymaps.backend import keras
+from happymaps.base.paths import is_batch
 from happymaps.explorer import saving
 from happymaps.explorer.controls import Controls
 from happymaps.explorer.forming import MapMaker, layer_size
 from happymaps.explorer.session import Session
 from happymaps.explorer.settings import MapSettings, first_channels, format_channels
 from happymaps.explorer.worker import Worker
-from happymaps.inspection import convolution_layers, dense_layers
-from happymaps.layers import layer_paths
-from happymaps.paths import is_batch
+from happymaps.networks.inspection import convolution_layers, dense_layers
+from happymaps.networks.layers import layer_paths
 
 _SECONDS_FOR_FIRST = 5.0  # that a cell waits for a picture worth keeping
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from happymaps.explorer.forming import Snapshot
-from happymaps.plots import describe_images
+from happymaps.plots.sheets import describe_images
 
 _DPI = 96
 _SMALLEST, _LARGEST = 96, 192  # pixels of a map's longer side

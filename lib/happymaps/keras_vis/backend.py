@@ -4,7 +4,7 @@ import weakref
 
 import numpy as np
 
-from happymaps.attribution.modified_relus import RELUS, modified_copy
+from happymaps.attribution.parts.modified_relus import RELUS, modified_copy
 from happymaps.backend import tf
 from happymaps.keras_vis.releases import is_legacy
 from happymaps.keras_vis.tensors import input_of

@@ -1,6 +1,6 @@
 """What is charged on the image: losses of the input alone, over the whole batch.
 
-For a single image they are the penalties of `happymaps.regularizers`.
+For a single image they are the penalties of `happymaps.maps.regularizers`.
 """
 
 import math

@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable
 
-from happymaps.messages import unknown_name
+from happymaps.base.messages import unknown_name
 
 RELEASES = ("0.4.1", "0.5.0")
 _state = {"release": "0.5.0"}

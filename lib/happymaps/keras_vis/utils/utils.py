@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from happymaps.backend import keras
+from happymaps.base.messages import unknown_name
 from happymaps.keras_vis import backend
 from happymaps.keras_vis.releases import is_legacy
 from happymaps.keras_vis.utils.pictures import draw_text, imagenet_names, load_img
-from happymaps.messages import unknown_name
 
 __all__ = [
     "add_defaults_to_kwargs",

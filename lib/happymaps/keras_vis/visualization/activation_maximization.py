@@ -10,7 +10,7 @@ from happymaps.keras_vis.regularizers import LPNorm, TotalVariation
 from happymaps.keras_vis.releases import added_later
 from happymaps.keras_vis.tensors import input_of
 from happymaps.keras_vis.utils import utils
-from happymaps.layers import find_layer
+from happymaps.networks.layers import find_layer
 
 
 @added_later("wrt_tensor")

@@ -13,7 +13,7 @@ from happymaps.keras_vis.releases import added_later, is_legacy
 from happymaps.keras_vis.tensors import input_of, output_of
 from happymaps.keras_vis.traps import warn_once
 from happymaps.keras_vis.utils import utils
-from happymaps.layers import find_layer
+from happymaps.networks.layers import find_layer
 
 _SPATIAL_LAYERS = tuple(
     getattr(keras.layers, f"{kind}{n}D{suffix}")

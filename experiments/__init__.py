@@ -1,0 +1,1 @@
+"""The experiments: question, prediction, measurement, notebook, answer."""

@@ -1,0 +1,1 @@
+"""How fast the maps are made, and how true to keras-vis."""

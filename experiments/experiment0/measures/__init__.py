@@ -1,0 +1,1 @@
+"""What experiment 0 measures of one network."""

@@ -1,0 +1,1 @@
+"""What the neurons of the study's network look for."""

@@ -1,0 +1,1 @@
+"""What experiment 1 and its follow-ups measure, one network at a time."""

@@ -1,0 +1,1 @@
+"""What every part needs: messages, paths, processors, progress. No Keras, no science."""

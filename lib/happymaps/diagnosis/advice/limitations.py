@@ -1,0 +1,109 @@
+"""What cannot be told from the findings, and why."""
+
+from collections.abc import Mapping
+
+from happymaps.diagnosis.advice.criteria import told_groups
+from happymaps.diagnosis.advice.thresholds import Thresholds
+from happymaps.diagnosis.advice.wording import count, listing, quote
+
+
+def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    """Return what cannot be told, and why: `question` and `why`."""
+    found = [
+        *_unknown_outputs(findings),
+        (
+            "Whether all this holds for new images",
+            "A saved network does not say which images it learned from. If it has seen "
+            "these, its accuracy here says nothing about others: bring images that it "
+            "has not seen.",
+        ),
+        (
+            "Whether it answers to a mark that is on none of these images",
+            "What no image shows cannot be covered, and no heat map shows it.",
+        ),
+    ]
+    if not findings["dataset"]["regions"]:
+        found.append(
+            (
+                "Which part of the subject the decisions rest on",
+                "Nothing says which pixels show what: only synthetic_faces has masks. "
+                "Shares are given for the frame and for windows instead.",
+            )
+        )
+    found += _unknown_mistakes(findings, thresholds)
+    found += _unknown_places(findings, thresholds)
+    found += _unknown_units(findings)
+    return [{"question": question, "why": why} for question, why in found]
+
+
+def _unknown_mistakes(findings: Mapping, thresholds: Thresholds) -> list[tuple]:
+    performance = findings["performance"]
+    wrong = performance["num_images"] - performance["num_right"]
+    found = []
+    if wrong < thresholds.least_images and not told_groups(findings, thresholds):
+        found.append(
+            (
+                "What the mistakes have in common",
+                f"There {'is' if wrong == 1 else 'are'} {count(wrong, 'mistake')}; "
+                f"fewer than {thresholds.least_images} show no pattern.",
+            )
+        )
+    few = [
+        each["name"]
+        for each in performance["classes"]
+        if each["images"] < thresholds.least_images
+    ]
+    if few:
+        found.append(
+            (
+                f"How well {listing([quote(name) for name in few])} is recognized",
+                f"Fewer than {thresholds.least_images} images show it.",
+            )
+        )
+    return found
+
+
+def _unknown_places(findings: Mapping, thresholds: Thresholds) -> list[tuple]:
+    covering = findings["covering"]
+    if covering is None:
+        return []  # told in the summary
+    if covering["interval"][1] < thresholds.covering:
+        return [
+            (
+                "Whether the network has learned a shortcut at one place",
+                "Covering any window changes next to nothing, so a cue would have to "
+                "stand in several places at once, or be as large as the image.",
+            )
+        ]
+    return []
+
+
+def _unknown_units(findings: Mapping) -> list[tuple]:
+    found, units = [], findings["units"]
+    left = units["num_untold"] + units["num_units"] - units["num_examined"]
+    if left:
+        found.append(
+            (
+                f"What {count(left, 'unit')} of these layers "
+                f"{'responds' if left == 1 else 'respond'} to",
+                "No map was made of them, to end in minutes; they are neither dead nor "
+                "always on nor a double of another. Ask for more maps with --units.",
+            )
+        )
+    for why, quantity in list(units["reasons"].items())[:3]:
+        found.append((f"What {count(quantity, 'unit')} looked at respond to", why))
+    return found
+
+
+def _unknown_outputs(findings: Mapping) -> list[tuple]:
+    if not findings["model"]["is_single_logit"]:
+        return []
+    name = findings["dataset"]["class_names"][1]
+    return [
+        (
+            "Whether its one output is a classifier's",
+            f"It has no activation, and above 0 was read as {quote(name)}. If the "
+            "network estimates a quantity, or was trained for another limit than 0, "
+            "nothing on this page holds.",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Intervals, claims, similarity, agreement, many networks compared: NumPy and SciPy."""

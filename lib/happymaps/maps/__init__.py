@@ -1,0 +1,1 @@
+"""What excites a neuron: objectives, priors, `maximize` and `sweep`, labeled results."""

@@ -1,0 +1,1 @@
+"""The compiled gradient ascent: many maps side by side in one loop."""

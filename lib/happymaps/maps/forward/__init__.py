@@ -1,0 +1,1 @@
+"""A fast pass through a network to the neurons that are asked for."""

@@ -1,0 +1,1 @@
+"""Open, inspect, build and train a Keras network; a network with its images."""

@@ -1,0 +1,182 @@
+"""What every experiment starts from: a data set, a network, and how well it does."""
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from happymaps.backend import keras
+from happymaps.base.paths import data_root
+from happymaps.datasets import Dataset, load_dataset, split_dataset
+from happymaps.networks.checks import check_images
+from happymaps.networks.layers import image_shape
+from happymaps.networks.models import build_cnn, fingerprint, load_model, save_model
+from happymaps.networks.training import evaluate, has_class_outputs, train
+
+# The study's own training: part of what identifies a network that is kept.
+TRAINING = {"epochs": 20, "patience": 5}
+
+
+class Study(NamedTuple):
+    """A network with the images to look at it with.
+
+    Attributes:
+        model: The network.
+        dataset: All images, in the range that the network takes.
+        parts: Name to the images that accuracy is reported for: `train` and `test` of
+            the study's own network, `all` of a network that was brought along.
+    """
+
+    model: keras.Model
+    dataset: Dataset
+    parts: dict[str, Dataset]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the network has an output for each class of the data set."""
+        return has_class_outputs(self.model, self.dataset)
+
+    def accuracies(self) -> pd.DataFrame:
+        """Return a row per part: images, accuracy, balanced accuracy, in [0, 1].
+
+        `majority_guess` is the accuracy of always naming the most frequent class. All
+        accuracies are NaN where the network has not as many outputs as there are
+        classes.
+        """
+        rows = {}
+        for name, part in self.parts.items():
+            measured = evaluate(self.model, part) if self.fits else {}
+            rows[name] = {
+                "images": len(part),
+                "accuracy": measured.get("accuracy", np.nan),
+                "balanced_accuracy": measured.get("balanced_accuracy", np.nan),
+                "majority_guess": part.class_counts().max() / len(part),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
+
+
+def open_study(
+    dataset: str,
+    *,
+    model: str = "",
+    image_size: str = "",
+    pixel_range: tuple[float, float] = (0.0, 1.0),
+    target: str = "facing_left",
+    seed: int = 0,
+) -> Study:
+    """Return a data set with the network that an experiment looks into.
+
+    Args:
+        dataset: As in `load_dataset`.
+        model: Path of a saved network; empty for the study's own network, trained on
+            80 % of the images (split by image) and kept for the next call.
+        image_size: `"HEIGHTxWIDTH"` that images are brought to. Empty: what the network
+            takes; for a folder of images, the size that they have.
+        pixel_range: What black and white are for the network, (0, 255) for many that
+            begin with a Rescaling layer. The images of the study are brought to it.
+        target: What the faces are labeled for, as in `load_dataset`.
+        seed: Of the data set, the split and the training.
+
+    Raises:
+        ValueError: As in `load_dataset` and `load_model`; images that do not fit the
+            network.
+    """
+    brought = load_model(model) if model else None
+    shape = image_shape(brought) if brought else None
+    images = open_images(
+        dataset, image_size=image_size, target=target, seed=seed, fit=shape
+    )
+    low, high = pixel_range
+    scaled = (low + (high - low) * images.images).astype(np.float32)
+    images = dataclasses.replace(images, images=scaled)
+    if brought:
+        check_images(brought, images.images)
+        return Study(brought, images, {"all": images})
+    learned, held_out = split_dataset(images, by="image", seed=seed)
+    network = study_network(learned, seed=seed)
+    return Study(network, images, {"train": learned, "test": held_out})
+
+
+def open_images(
+    dataset: str,
+    *,
+    image_size: str = "",
+    target: str = "facing_left",
+    seed: int = 0,
+    fit: tuple[int, int, int] | None = None,
+) -> Dataset:
+    """Return a data set, with the sizes that a notebook's parameters mean.
+
+    Args:
+        dataset: As in `load_dataset`.
+        image_size: As in `open_study`.
+        target: As in `load_dataset`.
+        seed: Of the drawn faces.
+        fit: (height, width, channels) of a network to fit, where `image_size` is empty.
+            A folder of images is resized on request only.
+    """
+    size = parse_image_size(image_size)
+    if size is None and not dataset.startswith("folder:"):
+        size = fit[:2] if fit else (60, 64)
+    channels = fit[2] if fit else None
+    return load_dataset(
+        dataset, image_size=size, channels=channels, target=target, seed=seed
+    )
+
+
+def processed_folder(dataset: Dataset) -> Path:
+    """Return the folder `data/processed/<name>/` that a data set is written to."""
+    kind, _, path = dataset.name.rpartition(":")
+    name = "_".join(filter(None, [kind, Path(path).name]))
+    return data_root() / "processed" / re.sub(r"[^A-Za-z0-9_-]+", "_", name)
+
+
+def study_network(dataset: Dataset, *, seed: int = 0, **architecture) -> keras.Model:
+    """Return the study's network trained on `dataset`, from the last time if it can be.
+
+    Args:
+        dataset: Images to learn from.
+        seed: Of initial weights and training.
+        **architecture: Options of `build_cnn`.
+    """
+    untrained = build_cnn(
+        dataset.images.shape[1:], len(dataset.class_names), seed=seed, **architecture
+    )
+    options = "-".join(f"{name}{value}" for name, value in TRAINING.items())
+    made_from = [dataset.fingerprint(), fingerprint(untrained), options, f"seed{seed}"]
+    name = "-".join([*made_from, *_arithmetic()])
+    path = data_root() / "processed" / "models" / f"{name}.keras"
+    if path.is_file():
+        return load_model(path)
+    trained = train(untrained, dataset, seed=seed, **TRAINING).model
+    save_model(trained, path)
+    return trained
+
+
+def parse_image_size(text: str) -> tuple[int, int] | None:
+    """Return (height, width) of `"HEIGHTxWIDTH"`, None of an empty text.
+
+    Raises:
+        ValueError: The text has another form.
+    """
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match:
+        raise ValueError(
+            f"image_size must be HEIGHTxWIDTH, such as 60x64. Received: {text!r}."
+        )
+    return int(match[1]), int(match[2])
+
+
+def _arithmetic() -> list[str]:
+    # Rounding depends on the convolution library and on the number of threads, and
+    # twenty epochs make another network of it: the same call must not find one trained
+    # under other settings, or committed notebooks would not come out again.
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count()
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")
+    return [f"onednn{onednn}", f"threads{threads}"]

@@ -1,0 +1,206 @@
+"""Training a network, and measuring how well it does."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import sklearn.metrics
+import sklearn.model_selection
+from scipy import special
+
+from happymaps.backend import keras, tf
+from happymaps.base.progress import progress_bar
+from happymaps.datasets.dataset import Dataset
+from happymaps.networks.checks import check_images
+
+
+class Trained(NamedTuple):
+    """A trained network and its course: a row per epoch, losses and accuracies."""
+
+    model: keras.Model
+    history: pd.DataFrame
+
+
+def train(
+    model: keras.Model,
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    epochs: int = 30,
+    batch_size: int = 32,
+    learning_rate: float = 1e-3,
+    validation_fraction: float = 0.1,
+    patience: int = 6,
+) -> Trained:
+    """Return a trained copy of a network; the network given stays as it was.
+
+    Adam on the cross-entropy. Training stops early once the loss on the part that is
+    held out for validation has not fallen for `patience` epochs, and the weights of
+    the best epoch are kept.
+
+    Args:
+        model: A classifier for `dataset`.
+        dataset: Images to learn from.
+        seed: Of the order of the images and the choice of the validation part.
+        epochs: At most so many passes, >= 1.
+        batch_size: Images per step, >= 1.
+        learning_rate: Of Adam.
+        validation_fraction: Share held out for early stopping, in [0, 1); with 0 all
+            epochs are run.
+        patience: Epochs without progress before it stops.
+
+    Raises:
+        ValueError: Images of another size, or labels that the network has no output
+            for.
+    """
+    _check_classifier(model, dataset)
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    optimizer = keras.optimizers.Adam(learning_rate)
+    copy.compile(optimizer, loss=_loss(copy), metrics=["accuracy"])
+    learned, held_out = _validation_split(dataset, validation_fraction, seed)
+    callbacks = [_EpochBar(epochs)]
+    if held_out is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss", patience=patience, restore_best_weights=True
+            )
+        )
+    history = copy.fit(
+        _batches(copy, learned, batch_size, seed),
+        validation_data=held_out and _batches(copy, held_out, 256),
+        epochs=epochs,
+        callbacks=callbacks,
+        shuffle=False,  # the batches come shuffled
+        verbose=0,
+    )
+    return Trained(copy, pd.DataFrame(history.history).rename_axis("epoch"))
+
+
+def probabilities(model: keras.Model, dataset: Dataset) -> np.ndarray:
+    """Return the probability that a network gives each class of each image.
+
+    Logits are passed through a softmax, or a sigmoid where there is one output for two
+    classes. Shape `(images, classes)`, rows sum to 1.
+
+    Raises:
+        ValueError: As in `train`.
+    """
+    _check_classifier(model, dataset)
+    parts = np.split(dataset.images, range(256, len(dataset), 256))
+    outputs = np.concatenate([model(part, training=False).numpy() for part in parts])
+    if outputs.shape[1] == 1:
+        if not _is_probability(model):
+            outputs = special.expit(outputs)
+        return np.concatenate([1 - outputs, outputs], axis=1)
+    if not _is_probability(model):
+        return special.softmax(outputs, axis=1)
+    return outputs / outputs.sum(axis=1, keepdims=True)
+
+
+def predict(model: keras.Model, dataset: Dataset) -> np.ndarray:
+    """Return the most probable class index of each image, shape (images,)."""
+    return probabilities(model, dataset).argmax(axis=1)
+
+
+def evaluate(model: keras.Model, dataset: Dataset) -> dict[str, float]:
+    """Return how well a network does on a data set.
+
+    Returns:
+        `accuracy` and `balanced_accuracy` (the mean over classes of the share that is
+        recognized), both in [0, 1], and `num_images`. Always guessing the larger of
+        two classes has a balanced accuracy of 0.5, whatever its share.
+    """
+    predicted = predict(model, dataset)
+    recalls = sklearn.metrics.recall_score(
+        dataset.labels, predicted, average=None, labels=np.unique(dataset.labels),
+        zero_division=0,
+    )  # fmt: skip
+    return {
+        "accuracy": float(np.mean(predicted == dataset.labels)),
+        "balanced_accuracy": float(np.mean(recalls)),
+        "num_images": len(dataset),
+    }
+
+
+def has_class_outputs(model: keras.Model, dataset: Dataset) -> bool:
+    """Return whether a network has an output per class, or one for two classes."""
+    shape, classes = model.output_shape, len(dataset.class_names)
+    if not isinstance(shape, tuple) or len(shape) != 2:
+        return False
+    return shape[-1] == classes or (shape[-1], classes) == (1, 2)
+
+
+class _EpochBar(keras.callbacks.Callback):
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._bar = progress_bar(epochs, "training", "epoch")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._bar.set_postfix({k: f"{v:.3f}" for k, v in (logs or {}).items()})
+        self._bar.update()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._bar.close()
+
+
+def _batches(model, dataset: Dataset, batch_size: int, seed: int | None = None):
+    labels = dataset.labels
+    if model.output_shape[-1] == 1:
+        labels = labels[:, None].astype(np.float32)
+    elif _activation(model) is keras.activations.sigmoid:
+        labels = np.eye(model.output_shape[-1], dtype=np.float32)[labels]
+    batches = tf.data.Dataset.from_tensor_slices((dataset.images, labels))
+    if seed is not None:
+        batches = batches.shuffle(len(dataset), seed=seed)
+    return batches.batch(batch_size)
+
+
+def _validation_split(dataset: Dataset, fraction: float, seed: int):
+    if fraction == 0:
+        return dataset, None
+    rarest = np.bincount(dataset.labels)[np.unique(dataset.labels)].min()
+    num_held_out = round(fraction * len(dataset))
+    stratify = dataset.labels
+    if rarest < 2 or num_held_out < len(dataset.class_names):
+        stratify = None  # too few of some class to have it on both sides
+    learned, held_out = sklearn.model_selection.train_test_split(
+        np.arange(len(dataset)), test_size=fraction, random_state=seed,
+        stratify=stratify,
+    )  # fmt: skip
+    return dataset.take(learned), dataset.take(held_out)
+
+
+def _loss(model: keras.Model):
+    logits = not _is_probability(model)
+    if model.output_shape[-1] == 1 or _activation(model) is keras.activations.sigmoid:
+        return keras.losses.BinaryCrossentropy(from_logits=logits)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+
+
+def _last_layer(model: keras.Model):
+    last = model.layers[-1]  # a network itself where one was wrapped in another
+    nested = isinstance(last, keras.Model) and last.layers
+    return _last_layer(last) if nested else last
+
+
+def _activation(model: keras.Model):
+    return getattr(_last_layer(model), "activation", None)
+
+
+def _is_probability(model: keras.Model) -> bool:
+    kinds = (keras.activations.softmax, keras.activations.sigmoid)
+    return isinstance(_last_layer(model), keras.layers.Softmax) or (
+        _activation(model) in kinds
+    )
+
+
+def _check_classifier(model: keras.Model, dataset: Dataset) -> None:
+    check_images(model, dataset.images)
+    if not has_class_outputs(model, dataset):
+        raise ValueError(
+            f"The data set {dataset.name!r} has {len(dataset.class_names)} classes "
+            f"({', '.join(dataset.class_names)}), so the network needs an output of "
+            f"that many numbers. Received: output shape {model.output_shape}. Choose a "
+            "data set or a target with as many classes as the network has."
+        )

@@ -1,0 +1,1 @@
+"""Arrays in, figures and films out: NumPy and matplotlib."""

@@ -1,1 +1,0 @@
-"""Helpers for tests: the pytest plugin that compares notebook outputs."""

@@ -1,0 +1,1 @@
+"""The command `happymaps`: a thin skin over the packages beside it."""

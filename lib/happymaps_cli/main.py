@@ -1,0 +1,224 @@
+"""The command line, `happymaps`: a thin skin over the runner and the report."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from happymaps.base import paths
+from happymaps_cli.diagnose import diagnose
+from happymaps_cli.guard import print_table, report_errors, split_parameters
+from happymaps_cli.sweeps import compare, runs, sweep
+from happymaps_runs.folders import short_hash, slug
+from happymaps_runs.inputs import resolve_dataset, resolve_inputs, resolve_model
+from happymaps_runs.notebooks.environment import store_environment
+from happymaps_runs.notebooks.execution import run_notebook
+from happymaps_runs.notebooks.notebooks import local_notebook
+from happymaps_runs.notebooks.parameters import coerce_parameters, read_parameters
+from happymaps_runs.plans.collection import run_plan
+from happymaps_runs.plans.refresh import committed_notebooks, refresh_notebooks
+
+_PLAN = paths.repository_root() / "experiments" / "plan.yaml"
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+
+app = typer.Typer(
+    help="Run notebooks on Keras networks, and report what they found.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(help="The data sets.", no_args_is_help=True)
+app.add_typer(data, name="data")
+app.add_typer(runs, name="runs")
+app.command("sweep")(sweep)
+app.command("compare")(compare)
+app.command("diagnose")(diagnose)
+
+Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        metavar="NAME=VALUE",
+        help="Value of a parameter: `run` wants it in every notebook given, `report` "
+        "passes it to those that declare it.",
+    ),
+]
+Seconds = Annotated[float | None, typer.Option(help="Time for each notebook.")]
+
+
+@app.command()
+@report_errors
+def run(
+    notebooks: Annotated[list[str], typer.Argument(help="Paths of .ipynb files.")],
+    parameter: Given = None,
+    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
+    timeout: Seconds = None,
+) -> None:
+    """Run notebooks one after the other, each into a folder of its own."""
+    # A notebook runs in its own folder, where the caller's relative paths lead nowhere.
+    given = resolve_inputs(split_parameters(parameter))
+    plan = {}
+    for notebook in map(local_notebook, notebooks):
+        folder = out / _name_run(notebook, coerce_parameters(notebook, given))
+        if folder in plan.values():
+            raise ValueError(
+                "Notebooks run together must differ in name. Received twice: "
+                f"{notebook.name}. Run one of them with another --out."
+            )
+        plan[notebook] = folder
+    for notebook, folder in plan.items():
+        record = run_notebook(
+            notebook,
+            given,
+            folder,
+            timeout=timeout,
+            environment=store_environment(out),
+        )
+        print(f"{notebook.name} completed in {record.seconds:.1f} s: {record.folder}")
+
+
+def _name_run(notebook: Path, parameters: dict[str, object]) -> str:
+    """Return the notebook's name, with a hash unless all parameters are defaults."""
+    if parameters == coerce_parameters(notebook, {}):
+        return slug(notebook.stem)
+    text = json.dumps(parameters, sort_keys=True)
+    return slug(f"{notebook.stem}-{short_hash(text)}")
+
+
+@app.command()
+@report_errors
+def report(
+    dataset: Annotated[
+        str | None, typer.Option(help="Name of a data set, or folder:PATH.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A network of your own, a .keras file.")
+    ] = None,
+    image_size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Height and width in pixels.")
+    ] = None,
+    parameter: Given = None,
+    profile: Annotated[str, typer.Option(help="quick or full.")] = "quick",
+    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
+    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 3,
+    timeout: Seconds = None,
+    plan: Annotated[
+        Path, typer.Option(help="Which notebooks, in which order.")
+    ] = _PLAN,
+) -> None:
+    """Run the experiments and build the report, an index.html."""
+    records = run_plan(
+        plan,
+        dataset=None if dataset is None else resolve_dataset(dataset),
+        model=None if model is None else resolve_model(model),
+        image_size=None if image_size is None else _split_size(image_size),
+        others=split_parameters(parameter),
+        profile=profile,
+        out=out,
+        jobs=jobs,
+        timeout=timeout,
+    )
+    # Rendering needs much that the other commands do not.
+    from happymaps_pages import build_site
+
+    print(f"The report: {build_site(out)}")
+    if any(record.status != "completed" for record in records):
+        raise typer.Exit(1)
+
+
+def _split_size(text: str) -> tuple[int, int]:
+    size = _SIZE.fullmatch(text)
+    if not size:
+        raise ValueError(
+            "--image-size must be height and width in pixels, as in 60x64. "
+            f"Received: {text!r}."
+        )
+    return int(size.group(1)), int(size.group(2))
+
+
+@app.command()
+@report_errors
+def parameters(notebook: Notebook) -> None:
+    """List the parameters of a notebook: type, default, meaning."""
+    rows = [
+        (each.name, each.type, repr(each.default), each.help)
+        for each in read_parameters(local_notebook(notebook)).values()
+    ]
+    print_table(rows)
+
+
+@app.command()
+@report_errors
+def refresh(
+    notebooks: Annotated[
+        list[str] | None,
+        typer.Argument(help="Paths; none for all in experiments/ and notebooks/."),
+    ] = None,
+    timeout: Seconds = None,
+    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 1,
+) -> None:
+    """Execute committed notebooks in place, with their defaults."""
+    chosen = [local_notebook(name) for name in notebooks or committed_notebooks()]
+    failed = refresh_notebooks(chosen, timeout=timeout, jobs=jobs)
+    for error in failed:
+        print(f"happymaps: {error}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@report_errors
+def benchmark(
+    profile: Annotated[
+        str, typer.Option(help="quick (a minute) or full (a quarter of an hour).")
+    ] = "quick",
+    out: Annotated[
+        Path | None, typer.Option(help="A .json file for all numbers.")
+    ] = None,
+) -> None:
+    """Time maps beside keras-vis and tf-keras-vis, and what the machine can do."""
+    # A progress bar would be part of the time.
+    os.environ["HAPPYMAPS_QUIET"] = "1"
+    from experiments.benchmarks.measures.report import run_benchmark
+
+    run_benchmark(profile, out)
+
+
+@data.command("list")
+@report_errors
+def list_data() -> None:
+    """List the data sets that --dataset takes."""
+    print_table(
+        [
+            ("synthetic_faces", "drawn faces; the pixels that matter are known"),
+            ("cmu_faces", "640 photographs of 20 people, found or downloaded once"),
+            ("folder:PATH", "your own images, a subfolder a class"),
+        ]
+    )
+
+
+@data.command()
+@report_errors
+def fetch(name: Annotated[str, typer.Argument(help="As --dataset.")]) -> None:
+    """Load a data set, download it if it is missing, and print what came."""
+    from happymaps.datasets import load_dataset
+
+    dataset = load_dataset(resolve_dataset(name))
+    print(dataset)
+    print(dataset.class_counts().to_string())
+    for skipped in dataset.skipped:
+        print(f"skipped: {skipped}")
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="happymaps")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How anything is drawn, safely: text, figures, charts, pictures."""

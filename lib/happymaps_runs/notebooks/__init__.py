@@ -1,0 +1,1 @@
+"""One strict run of a notebook, in a process of its own."""

@@ -1,0 +1,1 @@
+"""The report's plan, and the renewal of the committed notebooks."""

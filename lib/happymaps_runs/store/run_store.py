@@ -1,0 +1,136 @@
+"""The store on disk: what is in it, what is sound, and how a run gets in.
+
+    store.json               marks the folder as a store
+    <key>/run.json           the record of a completed run, beside what it left
+    failed/<key>/run.json    that of a failed one
+    corrupt/<key>/           what was found damaged
+    sweeps/<name>/           a sweep's points and its page
+
+Success is a `run.json` in a folder named by its key, and nothing else.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from happymaps_runs import folders
+from happymaps_runs.json_files import write_json
+from happymaps_runs.notebooks.notebooks import file_sha256
+from happymaps_runs.store.identity import KEY_DIGITS
+
+_MARK = "store.json"
+_KEY = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
+
+
+class RunStore:
+    """A folder of runs.
+
+    Args:
+        root: The folder; a path of its own on every machine that shares it.
+
+    Raises:
+        ValueError: The folder holds other things.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).absolute()
+        strange = self.root.is_dir() and any(self.root.iterdir()) and not self.exists
+        if strange or self.root.is_file():
+            raise ValueError(
+                "A run store must be a new or empty folder, or a store. Received: "
+                f"{self.root}, which holds other things. Choose another folder."
+            )
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a store."""
+        return (self.root / _MARK).is_file()
+
+    def create(self) -> None:
+        """Make the folder if it is not there, and clear what killed runs left."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        if not self.exists:
+            write_json(self.root / _MARK, {"format": 1})
+        for parent in (self.root, self.root / "failed"):
+            folders.remove_leftovers(parent)
+
+    def folder(self, key: str) -> Path:
+        """Return where the run of a key lies, or would lie."""
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"A key must be {KEY_DIGITS} hex digits. Received: {key}.")
+        return self.root / key
+
+    def failed_folder(self, key: str) -> Path:
+        """Return where the failed run of a key lies, or would lie."""
+        return self.root / "failed" / self.folder(key).name
+
+    def find(self, key: str) -> dict | None:
+        """Return the record of the completed run of a key, None where there is none."""
+        return _read_record(self.folder(key))
+
+    def find_failure(self, key: str) -> dict | None:
+        """Return the record of the failed run of a key.
+
+        None where there is none, or where it was interrupted: such a run is missing.
+        """
+        record = _read_record(self.failed_folder(key))
+        if record is None or (record.get("error") or {}).get("kind") == "interrupted":
+            return None
+        return record
+
+    def problems(self, key: str) -> list[str]:
+        """Return what is wrong with the folder of a key, empty if sound or absent.
+
+        Every artefact is read, and its sha256 compared.
+        """
+        folder = self.folder(key)
+        if not folder.exists():
+            return []
+        record = _read_record(folder)
+        if record is None:
+            return ["run.json is missing or damaged"]
+        if record.get("key") not in (None, key):
+            return [f"run.json is that of the key {record['key']}"]
+        return [
+            f"{name} is missing" if not (folder / name).is_file() else f"{name} changed"
+            for name, expected in (record.get("artefact_sha256") or {}).items()
+            if _sha256_of(folder / name) != expected
+        ]
+
+    def set_aside(self, key: str) -> Path:
+        """Move a damaged run to `corrupt/`, and return where it lies now."""
+        target = self.root / "corrupt" / key
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(exist_ok=True)
+        self.folder(key).rename(target)
+        return target
+
+    def forget(self, key: str) -> None:
+        """Remove the run of a key, completed, failed or corrupt."""
+        for folder in (self.folder(key), self.failed_folder(key)):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.root / "corrupt" / key, ignore_errors=True)
+
+    def records(self) -> Iterator[tuple[str, dict]]:
+        """Yield key and record of every run, the completed ones first.
+
+        A folder without a readable record has the status "corrupt".
+        """
+        for parent in (self.root, self.root / "failed"):
+            for folder in sorted(parent.glob("*")) if parent.is_dir() else ():
+                if _KEY.fullmatch(folder.name):
+                    yield folder.name, _read_record(folder) or {"status": "corrupt"}
+
+
+def _read_record(folder: Path) -> dict | None:
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and "status" in record else None
+
+
+def _sha256_of(path: Path) -> str | None:
+    return file_sha256(path) if path.is_file() else None

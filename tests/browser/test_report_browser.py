@@ -1,0 +1,310 @@
+"""The report site in a real browser, opened from its folder as a reader opens it."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from test_report import (
+    HOSTILE,
+    add_collection,
+    add_run,
+    html_output,
+    notebook,
+    picture,
+)
+
+from happymaps_pages import build_site
+
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="NO BROWSER TESTS: playwright is not installed"
+)
+axe_api = pytest.importorskip(
+    "axe_playwright_python.sync_playwright",
+    reason="NO BROWSER TESTS: axe-playwright-python is not installed",
+)
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = (
+    "index.html",
+    "faces/one/index.html",
+    "faces/two/index.html",
+    "faces/failed/bad/index.html",
+)
+
+LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
+
+ROWS = (
+    "<table><tbody><tr><th>the happy map of one is the sad map of the other</th>"
+    + "<td>cannot be decided here</td>" * 6
+    + "</tr></tbody></table>"
+)
+
+
+def find_chromium():
+    """Return the path of a Chromium of this machine, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    candidates = [os.environ.get("CHROMIUM"), "/usr/bin/chromium"]
+    candidates += [shutil.which(name) for name in names]
+    return next((path for path in candidates if path and Path(path).is_file()), None)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    root = tmp_path_factory.mktemp("reports")
+    add_collection(root, "faces", "one", "two", "bad", "later", model="small_cnn")
+    wide = "<table><tr>" + "<td>a long value</td>" * 30 + "</tr></table>"
+    first = notebook(
+        new_markdown_cell(
+            "## Maps\n\nThe unit $a_i$ is climbed:\n\n$$x^* = \\arg\\max_x a_i(x)"
+            "+ b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + q$$"
+        ),
+        new_code_cell("draw()", outputs=[picture(900, 400), picture(60, 60)]),
+        new_code_cell("t", outputs=[html_output(wide + HOSTILE)]),
+        new_code_cell("u", outputs=[html_output(ROWS)]),
+        new_markdown_cell("## Conclusion\n\n" + HOSTILE + "x" * 200),
+    )
+    metrics = {"metrics.json": {"accuracy": 0.978, "num_edges": 12}}
+    parameters = {"a_rather_long_parameter": "value_" * 20}
+    add_run(root, "faces/one", first, metrics, parameters=parameters)
+    started = "2026-11-21T10:00:00+00:00"
+    add_run(root, "faces/two", notebook(header="# Sweep of weights"), started=started)
+    add_run(root, "faces/failed/bad", status="failed", error="ValueError: " + "y" * 200)
+    build_site(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = find_chromium()
+    if path is None:
+        pytest.skip(
+            "NO BROWSER TESTS: no Chromium on this machine. Install one (apt-get "
+            "install chromium) or name its path in the variable CHROMIUM"
+        )
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, color_scheme="light"
+    )
+    context.set_default_timeout(8000)
+    yield context.new_page()
+    context.close()
+
+
+def visit(page, site, name):
+    """Open a page; return what it complained about and where it wanted to go."""
+    heard = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("requestfailed", lambda request: heard.append(request.url[:200]))
+    page.on(
+        "request",
+        lambda request: (
+            heard.append(request.url[:200])
+            if not request.url.startswith(("file:", "data:"))
+            else None
+        ),
+    )
+    page.goto((site / name).as_uri())
+    page.wait_for_load_state("load")
+    return heard
+
+
+def serious_findings(page):
+    """Return what the accessibility checker calls serious or critical."""
+    # Preloading would fetch style sheets, which the policy of the pages forbids.
+    options = {"resultTypes": ["violations"], "preload": False}
+    found = axe_api.Axe().run(page, options=options).response["violations"]
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def visit_as(page, site, name, look):
+    """Open a page in one of `LOOKS` and return what it complained about."""
+    scheme, width = LOOKS[look]
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    return visit(page, site, name)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_load_without_errors_or_network_and_fit_a_phone(page, site, name):
+    assert visit(page, site, name) == []
+    assert page.evaluate("document.fonts.status") == "loaded"
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_wide_figures_and_tables_scroll_in_their_frames_on_a_phone(page, site):
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit(page, site, "faces/one/index.html")
+    frame = page.locator(".picture-wide a")
+    assert frame.count() == 1
+    widths = "e => [e.clientWidth, e.scrollWidth, e.querySelector('img').offsetWidth]"
+    client, scroll, image = frame.evaluate(widths)
+    assert client < 390 < scroll
+    assert image == 896  # 56rem
+    header = page.locator(".table-scroll th").last
+    assert header.evaluate("e => e.offsetWidth") >= 9 * 16
+    cell = page.locator(".table-scroll td").last
+    assert cell.evaluate("e => e.offsetWidth") >= 9 * 16
+    frame.click()
+    assert page.locator("#lightbox").is_visible()
+
+
+def test_nothing_of_a_notebook_runs(page, site):
+    visit(page, site, "faces/one/index.html")
+    assert page.evaluate("window.hacked") is None
+
+
+def test_the_policy_blocks_scripts_and_outside_pictures(page, site):
+    heard = visit(page, site, "index.html")
+    page.evaluate("""() => {
+        const script = document.createElement("script");
+        script.textContent = "window.hacked = 1";
+        document.body.append(script);
+        const image = document.createElement("img");
+        image.src = "https://example.invalid/a.png";
+        document.body.append(image);
+    }""")
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.hacked") is None
+    assert sum("Content Security Policy" in text for text in heard) == 2
+
+
+def test_formulas_are_rendered(page, site):
+    visit(page, site, "faces/one/index.html")
+    assert page.locator("#article-body .katex").count() == 2
+    assert page.locator(".katex-display").count() == 1
+    assert page.locator(".katex-error").count() == 0
+
+
+def test_the_filter_hides_cards_that_do_not_match(page, site):
+    visit(page, site, "index.html")
+    cards = page.locator(".card:visible h3")
+    assert cards.count() == 4
+    page.keyboard.press("/")
+    page.keyboard.type("SWEEP weights")
+    assert cards.all_text_contents() == ["Sweep of weights"]
+    assert page.locator("#filter-count").text_content() == "1 of 4"
+    page.locator("#filter-text").fill("nothing like it")
+    assert page.locator(".collection:visible").count() == 0
+    page.get_by_role("button", name="Show everything").click()
+    assert cards.count() == 4
+
+
+def test_status_buttons_show_one_status_and_combine_with_the_search(page, site):
+    visit(page, site, "index.html")
+    cards = page.locator(".card:visible h3")
+    page.get_by_role("button", name="failed 1").click()
+    assert cards.count() == 1
+    assert page.locator(".card-failed").is_visible()
+    assert page.locator("#filter-count").text_content() == "1 of 4"
+    page.locator("#filter-text").fill("sweep")
+    assert cards.count() == 0
+    page.get_by_role("button", name="Show everything").click()
+    assert cards.count() == 4
+    pressed = page.locator(".statuses [aria-pressed=true]")
+    assert pressed.all_text_contents() == ["all"]
+
+
+def test_ages_are_counted_from_now_and_keep_their_date(page, site):
+    page.clock.install(time="2026-11-23T12:00:00Z")
+    visit(page, site, "index.html")
+    time = page.locator("time[data-age]").first
+    assert time.text_content() == "2 days ago"
+    assert time.get_attribute("title") == "21\u00a0Nov\u00a02026"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert time.text_content() == "21\u00a0Nov\u00a02026"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", ["index.html", "faces/one/index.html"])
+def test_the_accessibility_checker_finds_nothing_serious(page, site, name, look):
+    assert visit_as(page, site, name, look) == []
+    assert serious_findings(page) == []
+
+
+def test_paper_has_the_text_and_no_controls(page, site):
+    visit(page, site, "faces/one/index.html")
+    page.emulate_media(media="print", color_scheme="dark")
+    for name in (".bar", "#theme-toggle", "details.code", ".neighbours"):
+        assert not page.locator(name).first.is_visible(), name
+    assert page.locator("h1").is_visible()
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
+
+
+def test_figures_open_enlarged_and_close_by_keyboard(page, site):
+    visit(page, site, "faces/one/index.html")
+    dialog = page.locator("#lightbox")
+    assert not dialog.is_visible()
+    first = page.locator("a.zoom").first
+    first.focus()
+    page.keyboard.press("Enter")
+    assert dialog.is_visible()
+    assert page.locator("#lightbox-text").text_content() == "Maps (1 of 2)"
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#lightbox-text").text_content() == "Maps, figure 2 (2 of 2)"
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert page.evaluate("document.activeElement.className") == "zoom"
+
+
+def test_the_theme_follows_the_system_and_the_choice_is_kept(page, site):
+    background = "getComputedStyle(document.body).backgroundColor"
+    visit(page, site, "index.html")
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(background)
+    assert dark != light
+    page.locator("#theme-toggle").click()
+    assert page.evaluate(background) == light
+    page.reload()
+    assert page.evaluate(background) == light
+    assert page.locator("#theme-toggle").text_content().strip() == "Dark"
+
+
+def test_pages_work_where_storage_is_refused(page, site):
+    page.add_init_script(
+        "Object.defineProperty(window, 'localStorage',"
+        " {get() { throw new Error('refused'); }})"
+    )
+    assert visit(page, site, "index.html") == []
+    page.locator("#theme-toggle").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_the_first_tab_stop_leads_to_the_content(page, site):
+    visit(page, site, "faces/one/index.html")
+    page.keyboard.press("Tab")
+    focused = page.locator(":focus")
+    assert focused.text_content() == "Skip to the content"
+    assert focused.bounding_box()["y"] >= 0
+
+
+def test_code_is_folded_until_it_is_asked_for(page, site):
+    visit(page, site, "faces/one/index.html")
+    code = page.locator("details.code pre").first
+    assert not code.is_visible()
+    page.locator("details.code summary").first.click()
+    assert code.is_visible()

@@ -1,0 +1,70 @@
+"""The kernel's environment: what gets in, and above all what does not."""
+
+from pathlib import Path
+
+import pytest
+
+from happymaps_runs.notebooks.environment import (
+    allowed_environment,
+    kernel_environment,
+    store_environment,
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PATH", "HOME", "LANG", "LC_ALL", "HAPPYMAPS_DATA", "TF_DETERMINISTIC_OPS"),
+        *("KERAS_HOME", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "XLA_FLAGS"),
+        *("LD_LIBRARY_PATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "XDG_CACHE_HOME"),
+    ],
+)
+def test_a_harmless_variable_passes(name):
+    assert allowed_environment({name: "value"}) == {name: "value"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "AWS_SECRET_ACCESS_KEY",
+            "GITHUB_TOKEN",
+            "SECRET_X",
+            "DATABASE_URL",
+            "PGPASS",
+        ),
+        *("HAPPYMAPS_TOKEN", "KERAS_API_KEY", "TF_TOKEN_host", "TF_VAR_password"),
+        *("TF_VAR_anything", "MPLBACKEND", "JUPYTER_PATH", "SSH_AUTH_SOCK"),
+    ],
+)
+def test_a_secret_or_unknown_variable_does_not_pass(name):
+    assert allowed_environment({name: "value"}) == {}
+
+
+def test_a_proxy_passes_unless_it_holds_a_password():
+    plain = {"HTTPS_PROXY": "http://proxy:3128", "https_proxy": "http://proxy:3128"}
+    assert allowed_environment(plain) == plain
+    assert allowed_environment({"HTTPS_PROXY": "http://me:word@proxy:3128"}) == {}
+
+
+def test_the_kernel_gets_keras_backend_and_scratch_folder(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("HAPPYMAPS_RUN_DIR", "/of/another/run")
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    environment = kernel_environment(Path("/scratch"), extra={"EXTRA": "1"})
+    assert environment["KERAS_BACKEND"] == "tensorflow"
+    assert environment["TF_CPP_MIN_LOG_LEVEL"] == "3"
+    assert environment["TMPDIR"] == "/scratch"
+    assert environment["EXTRA"] == "1"
+    assert "HAPPYMAPS_RUN_DIR" not in environment
+
+
+def test_notebooks_find_a_store_beside_the_reports(tmp_path, monkeypatch):
+    monkeypatch.delenv("HAPPYMAPS_STORE", raising=False)
+    assert store_environment(tmp_path) == {}
+    (tmp_path / "store").mkdir()
+    assert store_environment(tmp_path) == {}  # a folder, and no store
+    (tmp_path / "store" / "store.json").write_text("{}")
+    assert store_environment(tmp_path) == {"HAPPYMAPS_STORE": str(tmp_path / "store")}
+    monkeypatch.setenv("HAPPYMAPS_STORE", "elsewhere")
+    assert store_environment(tmp_path) == {}  # the caller's own choice reaches them

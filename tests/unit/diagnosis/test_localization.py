@@ -1,0 +1,140 @@
+"""Covered windows, light, and shares of relevance, in images made for it."""
+
+import numpy as np
+import pytest
+
+from happymaps.diagnosis.behavior.brightness import CHANGES, measure_brightness
+from happymaps.diagnosis.behavior.localization import describe_places
+from happymaps.diagnosis.behavior.occlusion import make_windows, measure_covering
+
+
+@pytest.fixture
+def labels():
+    return np.arange(40) % 2
+
+
+@pytest.fixture
+def images(labels):
+    """Return noise whose lower right 4x4 corner is black for 0, white for 1."""
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0.3, 0.7, (40, 20, 20, 1)).astype(np.float32)
+    images[:, 16:, 16:] = labels[:, None, None, None]
+    order = rng.permutation(40)  # covering takes every other image
+    return images[order]
+
+
+@pytest.fixture
+def truth(images):
+    return images[:, 18, 18, 0].astype(int)
+
+
+def by_corner(images):
+    return (images[:, 16:, 16:].mean(axis=(1, 2, 3)) > 0.5001).astype(int)
+
+
+def test_windows_are_a_fifth_of_each_side_and_reach_all_corners():
+    windows = make_windows(20, 30)
+    assert len(windows) == 81
+    assert {each[2:] for each in windows} == {(4, 6)}
+    assert windows[0][:2] == (0, 0) and windows[-1] == (16, 24, 4, 6)
+    assert windows[1] == (0, 3, 4, 6)
+    assert len(make_windows(200, 200)) == 25
+
+
+def test_windows_of_a_size_that_cannot_be_divided_cover_all_pixels():
+    seen = np.zeros((17, 13), int)
+    for top, left, height, width in make_windows(17, 13):
+        seen[top : top + height, left : left + width] += 1
+    assert seen.min() == 1
+
+
+def test_the_corner_that_decides_is_found_and_measured(images, truth):
+    found = measure_covering(by_corner, images, truth)
+    assert found["window"] == [16, 16, 4, 4]
+    assert found["corner"] == "bottom right" and found["touches_edge"]
+    assert found["area"] == pytest.approx(0.04)
+    # Covered with the mean, 0.5, all images are named 0: those of class 1 change.
+    share = truth[1::2].mean()
+    assert found["changed"] == pytest.approx(share)
+    assert found["accuracy"] == 1
+    assert found["accuracy_covered"] == pytest.approx(1 - share)
+    assert found["balanced_alone"] == 1 and found["chance"] == 0.5
+    assert found["median_changed"] == 0
+    assert found["num_images"] == 20 and found["num_windows"] == 81
+
+
+def test_a_network_that_names_all_alike_changes_nowhere(images, truth):
+    found = measure_covering(lambda given: np.zeros(len(given), int), images, truth)
+    assert found["changed"] == 0 and max(found["changes"]) == 0
+    assert found["balanced_alone"] == found["chance"] == 0.5
+
+
+def test_covering_leaves_the_images_as_they_were(images, truth):
+    before = images.copy()
+    measure_covering(by_corner, images, truth)
+    assert np.array_equal(images, before)
+
+
+def named_by_light(images):
+    return (images.mean(axis=(1, 2, 3)) > 0.5).astype(int)
+
+
+def test_light_changes_what_is_named_by_light_and_noise_does_not():
+    levels = np.repeat([0.45, 0.55], 10)
+    images = np.broadcast_to(levels[:, None, None, None], (20, 30, 30, 1))
+    labels = (levels > 0.5).astype(int)
+    found = measure_brightness(
+        named_by_light, images.astype(np.float32), labels, ("dark", "bright")
+    )
+    assert [each["change"] for each in found] == list(CHANGES)
+    up = found[CHANGES.index(0.1)]
+    assert (up["changed"], up["accuracy"], up["toward"]) == (0.5, 0.5, "bright")
+    assert (up["share_before"], up["share_after"]) == (0.5, 1.0)
+    assert up["changed_by_noise"] == 0
+    assert found[CHANGES.index(-0.1)]["toward"] == "dark"
+
+
+def test_light_moves_by_parts_of_the_range_and_stays_inside():
+    images = np.full((2, 4, 4, 1), 250, np.float32)
+    seen = []
+
+    def look(given):
+        seen.append((given.min(), given.max()))
+        return np.zeros(len(given), int)
+
+    measure_brightness(look, images, np.zeros(2, int), ("a", "b"), pixel_range=(0, 255))
+    assert seen[1] == pytest.approx((250 - 0.3 * 255,) * 2, rel=1e-6)
+    assert max(high for _, high in seen) == 255
+
+
+def test_shares_of_relevance_are_sums_over_places():
+    heat = np.zeros((2, 10, 10))
+    heat[0, 0, 0] = 1  # in the frame and the window
+    heat[1, 5, 5] = 1  # in the mask
+    masks = {"eye": np.zeros((2, 10, 10), bool)}
+    masks["eye"][:, 5, 5] = True
+    shuffled = np.full((10, 10), 0.01)
+    found = describe_places(heat, shuffled, masks, (0, 0, 2, 2))
+    rows = {each["kind"]: each for each in found["places"]}
+    assert (rows["region"]["name"], rows["region"]["share"]) == ("eye", 0.5)
+    assert rows["region"]["area"] == pytest.approx(0.01)
+    assert rows["region"]["shuffled"] == pytest.approx(0.01)
+    assert rows["frame"]["share"] == 0.5
+    assert rows["frame"]["area"] == pytest.approx(0.36)
+    assert rows["window"]["share"] == 0.5
+    assert rows["window"]["shuffled"] == pytest.approx(0.04)
+    assert found["num_images"] == 2 and found["num_blank"] == 0
+
+
+def test_without_a_window_there_is_no_share_of_it():
+    found = describe_places(np.ones((1, 5, 5)), np.ones((5, 5)), {}, None)
+    assert [each["kind"] for each in found["places"]] == ["frame"]
+
+
+def test_images_without_relevance_are_counted_and_left_out():
+    heat = np.zeros((2, 10, 10))
+    heat[1, 0, 0] = 1
+    found = describe_places(heat, np.zeros((10, 10)), {}, (0, 0, 2, 2))
+    assert found["num_blank"] == 1
+    assert [each["share"] for each in found["places"]] == [1, 1]
+    assert [each["shuffled"] for each in found["places"]] == [None, None]
