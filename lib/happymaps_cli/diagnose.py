@@ -79,12 +79,12 @@ def diagnose(
 
 
 def _examine(path: str, images: str, reading: dict, both: dict, options: dict):
-    """Open and examine a network; Keras is needed from here on, and takes seconds."""
-    from happymaps.diagnosis.diagnose import examine
+    """Open and diagnose a network; Keras is needed from here on, and takes seconds."""
+    from happymaps.diagnosis import diagnose as diagnosis
     from happymaps.diagnosis.opening import open_classifier
 
     network, shown = open_classifier(path, images, **reading, **both)
-    return examine(
+    return diagnosis.diagnose(
         network,
         shown,
         **both,

@@ -123,7 +123,7 @@ def compare(
         typer.Option(
             "-p",
             metavar="NAME=VALUE",
-            help="For .keras files: of happymaps.maps.layer_maps:compute_maps, such as layer.",
+            help="For .keras files: of happymaps.layer_maps, such as layer.",
         ),
     ] = None,
     out: Store = _STORE,

@@ -12,7 +12,7 @@ from diagnosis_cases import make_findings, make_pictures, make_units
 from PIL import Image
 from typer.testing import CliRunner
 
-from happymaps.diagnosis.diagnose import Examination
+from happymaps.diagnosis.diagnose import Diagnosis
 from happymaps_cli.diagnose import _check_numbers, _check_out, _write
 from happymaps_cli.main import app
 
@@ -111,7 +111,7 @@ def test_the_page_holds_no_path_of_this_machine(made, folder, network):
 def test_a_second_run_replaces_the_page_whole(tmp_path):
     out = tmp_path / "page"
     findings = make_findings()
-    found = Examination(findings, make_units(), make_pictures(findings=findings))
+    found = Diagnosis(findings, make_units(), make_pictures(findings=findings))
     _write(found, ("first", "mine"), out)
     before = {path.relative_to(out) for path in out.rglob("*")}
     (out / "left over.txt").write_text("of an earlier version")

@@ -6,23 +6,30 @@ import json
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import nbformat
 import pytest
 
 import happymaps as hm
+import happymaps_runs as runs
+from experiments import benchmarks
 from happymaps_pages.html.anatomy import read_anatomy
 from happymaps_runs.notebooks.parameters import read_parameters
 from happymaps_runs.plans.refresh import timed_notebooks
 
 ROOT = Path(__file__).parents[2]
 LIB = ROOT / "lib"
+PACKAGES = ("happymaps", "happymaps_runs", "happymaps_pages", "happymaps_cli")
+PACKAGES += ("experiments",)
 MODULES = {
-    ".".join(path.relative_to(LIB).with_suffix("").parts).removesuffix(
+    ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(
         ".__init__"
     ): path
-    for path in sorted((LIB / "happymaps").rglob("*.py"))
+    for root in (LIB, ROOT)
+    for package in PACKAGES
+    for path in sorted((root / package).rglob("*.py"))
 }
 NOTEBOOKS = sorted(
     path
@@ -53,111 +60,23 @@ MACHINE_PATH = re.compile(r"/(?:home|root|Users|tmp|work|mnt|workspace)/|[A-Z]:\
 MIME_TYPES = {"text/plain", "text/html", "text/markdown", "text/latex"}
 MIME_TYPES |= {"image/png", "image/svg+xml"}
 
-# What each module or package may import of happymaps, besides itself.
-ENGINE = {"ascent", "backend", "checks", "layers", "map_labels", "messages", "models"}
-ENGINE |= {"ascent_settings", "batches", "objectives", "progress", "provenance"}
-ENGINE |= {"optimizers", "parameterizations", "regularizers", "scoring", "starts"}
-ENGINE |= {"transforms"}
-GRAMMAR = {"optimizers", "parameterizations", "transforms"}
-ALLOWED = {
-    "messages": set(),
-    "paths": set(),
-    "objectives": {"messages"},
-    "map_measures": set(),
-    "known_values": set(),
-    "similarity": {"known_values"},
-    "statistics": set(),
-    "plots": set(),
-    "progress": {"paths"},
-    "provenance": {"paths"},
-    "json_files": set(),
-    "netcdf": set(),
-    "inputs": {"datasets", "messages", "paths"},
-    "sweepable": set(),
-    "variable_labels": set(),
-    "recording": {"json_files", "netcdf", "paths", "messages"},
-    "datasets": {"paths", "messages"},
-    "backend": set(),
-    "filters": {"backend"},
-    "optimizers": {"backend"},
-    "parameterizations": {"backend"},
-    "penalty_values": {"backend"},
-    "regularizers": {"backend", "filters", "penalty_values"},
-    "transforms": {"backend", "filters"},
-    "held_inputs": {"backend", "messages"},
-    "film": set(),
-    "layers": {"backend", "messages", "network_graph"},
-    "inspection": {"backend", "layers"},
-    "checks": {"backend", "layers", "messages"},
-    "models": {"backend", "datasets", "paths", "messages"},
-    "weight_values": {"backend"},
-    "fast_layers": {"backend", "weight_values"},
-    "fast_pooling": {"backend", "weight_values"},
-    "network_graph": {"backend"},
-    "network_pass": {"backend", "fast_layers", "fast_pooling", "network_graph"}
-    | {"weight_values"},
-    "readouts": {"backend", "fast_layers"},
-    "dissimilarity": {"backend"},
-    "processors": set(),
-    "single_thread": {"backend", "processors"},
-    "side_by_side": set(),
-    "scoring": ENGINE - {"ascent", "batches", "map_labels"}
-    | {"dissimilarity", "network_pass", "objective_checks", "readouts"},
-    "batch_sizes": GRAMMAR
-    | {"ascent_settings", "backend", "penalty_values", "regularizers", "scoring"}
-    | {"single_thread"},
-    "kept_loops": {"ascent", "ascent_settings", "backend", "regularizers", "scoring"},
-    "ascent_settings": GRAMMAR | {"checks", "scoring"},
-    "starts": {"ascent_settings", "backend", "checks"},
-    "ascent": GRAMMAR
-    | {"ascent_settings", "backend", "scoring", "side_by_side", "single_thread"},
-    "map_labels": ENGINE - {"ascent", "batches", "map_labels"},
-    "batches": (ENGINE | {"batch_sizes", "kept_loops", "side_by_side"}) - {"batches"},
-    "maximization": ENGINE,
-    "attribution": {"backend", "checks", "kept_loops", "layers", "map_labels"}
-    | {"models", "objective_checks", "objectives", "progress", "scoring"},
-    "attribution_measures": {"backend", "checks", "datasets", "layers", "messages"}
-    | {"objectives", "scoring", "training"},
-    "attribution_runs": {"attribution", "attribution_measures", "backend", "datasets"}
-    | {"follow_ups", "inspection", "known_values", "messages", "models"}
-    | {"objectives", "scoring", "sweepable", "training"},
-    "diagnosis": {"ascent_settings", "backend", "checks", "datasets", "inspection"}
-    | {"known_values", "layers", "map_measures", "maximization", "models"}
-    | {"network_graph", "objectives", "progress", "regularizers", "scoring"}
-    | {"similarity", "starts", "training"},
-    "diagnosis_runs": {"diagnosis", "follow_ups", "inspection", "sweepable"}
-    | {"variable_labels"},
-    "examination": {"attribution", "backend", "datasets", "diagnosis", "inspection"}
-    | {"layers", "models", "statistics", "study", "training"},
-    "follow_ups": {"backend", "datasets", "inspection", "keras_vis", "known_values"}
-    | {"layers"}
-    | {"map_measures", "maximization", "messages", "models", "network_runs"}
-    | {"objectives", "regularizers", "scoring", "similarity", "starts", "statistics"}
-    | {"study", "sweepable", "training", "variable_labels"},
-    "kernel_views": {"backend", "layers"},
-    "seriation": set(),
-    "correlation_plots": set(),
-    "keras_vis": {"attribution", "backend", "layers", "messages"},
-    "benchmarks": ENGINE | {"maximization"},
-    "lean_imports": set(),
-    "runner": {"json_files", "lean_imports", "paths", "messages"}
-    | {"processors", "provenance"},
-    "store": {"json_files", "messages", "netcdf", "paths", "runner"},
-    "sweeps": {"inputs", "json_files", "messages", "paths", "processors"}
-    | {"report", "runner", "store"},
-    "report": {"lean_imports", "paths", "messages", "similarity"},
-    "map_runs": {"map_measures", "maximization", "paths", "regularizers", "scoring"}
-    | {"study", "sweepable", "variable_labels"},
-    "network_runs": {"backend", "datasets", "inspection", "layers", "messages"}
-    | {"models", "study", "sweepable", "training", "variable_labels"},
-    "explorer": {"backend", "checks", "datasets", "inspection", "layers"}
-    | {"maximization", "models", "objectives", "paths", "plots", "progress"}
-    | {"regularizers", "scoring", "study"},
-}
-COMMANDS = (
-    *("cli", "cli_diagnose", "cli_guard", "cli_sweeps", "explorer", "report"),
-    *("runner", "store", "sweeps", "testing"),
+# Each room imports from itself and from those above it only.
+ROOMS = (
+    *("happymaps.base", "happymaps.backend", "happymaps.evidence", "happymaps.plots"),
+    *("happymaps.datasets", "happymaps.networks", "happymaps.maps"),
+    *("happymaps.attribution", "happymaps.explorer", "happymaps.keras_vis"),
+    *("happymaps.diagnosis", "experiments", "happymaps_runs", "happymaps_pages"),
+    "happymaps_cli",
 )
+# These know no network: all that they may import of ours.
+WITHOUT_KERAS = {
+    "happymaps.base": set(),
+    "happymaps.evidence": {"happymaps.base"},
+    "happymaps.plots": {"happymaps.base"},
+    "happymaps.datasets": {"happymaps.base"},
+    "happymaps_runs": {"happymaps.base", "happymaps.datasets"},
+    "happymaps_pages": {"happymaps.base", "happymaps.evidence", "happymaps_runs"},
+}
 
 
 def imports(module: str) -> set[str]:
@@ -174,18 +93,15 @@ def imports(module: str) -> set[str]:
     return found
 
 
-def home(module: str) -> str:
-    """Return the part of happymaps that a module belongs to: `datasets`, `plots`."""
-    return [*module.split("."), ""][1]
+def room(module: str) -> str:
+    """Return the room of a module of ours: its package, of `happymaps` a part of it."""
+    return ".".join(module.split(".")[: 1 + module.startswith("happymaps.")])
 
 
 def own_imports(module: str) -> set[str]:
-    """Return the other parts of happymaps that a module imports."""
-    return {
-        home(name)
-        for name in imports(module)
-        if name.split(".")[0] == "happymaps" and home(name) != home(module)
-    }
+    """Return the other rooms that a module imports from."""
+    found = {room(name) for name in imports(module) if name.split(".")[0] in PACKAGES}
+    return found - {room(module), "happymaps"}
 
 
 def listed_files() -> list[Path]:
@@ -202,16 +118,28 @@ def listed_files() -> list[Path]:
 # ---------------------------------------------------------------- who imports whom
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_module_imports_only_what_its_place_allows(module):
-    if module == "happymaps.datasets.__main__":
-        assert own_imports(module) <= {"plots"}
-    elif home(module) in ALLOWED:
-        assert own_imports(module) <= ALLOWED[home(module)]
+def test_modules_import_from_rooms_above_their_own():
+    wrong = {
+        module: above
+        for module in MODULES
+        if room(module) != "happymaps"
+        and (above := own_imports(module) - set(ROOMS[: ROOMS.index(room(module))]))
+    }
+    assert not wrong
 
 
-def test_import_table_names_real_modules():
-    assert set(ALLOWED) <= {home(module) for module in MODULES}
+def test_rooms_without_keras_import_no_room_with_it():
+    wrong = {
+        module: others
+        for module in MODULES
+        if room(module) in WITHOUT_KERAS
+        and (others := own_imports(module) - WITHOUT_KERAS[room(module)])
+    }
+    assert not wrong
+
+
+def test_every_room_has_modules():
+    assert {room(module) for module in MODULES} == {*ROOMS, "happymaps"}
 
 
 def test_imports_have_no_cycle():
@@ -233,33 +161,26 @@ def test_only_the_backend_imports_keras_and_tensorflow():
 
 
 def test_plots_import_numpy_and_matplotlib_only():
-    for module in ("plots", "correlation_plots"):
-        outside = {name.split(".")[0] for name in imports(f"happymaps.{module}")}
-        assert outside - sys.stdlib_module_names <= {"numpy", "matplotlib"}
-
-
-def test_numeric_code_never_imports_the_commands():
     for module in MODULES:
-        if home(module) not in COMMANDS:
-            assert not own_imports(module) & set(COMMANDS), module
-        if home(module) != "cli":
-            assert "cli" not in own_imports(module), module
+        if module.startswith("happymaps.plots."):
+            outside = {name.split(".")[0] for name in imports(module)}
+            allowed = {"numpy", "matplotlib", "imageio", "PIL"}
+            assert outside - sys.stdlib_module_names <= allowed, module
 
 
 def test_nothing_imports_notebooks_or_tests():
     for module in MODULES:
         roots = {name.split(".")[0] for name in imports(module)}
-        assert not roots & {"notebooks", "experiments", "tests", "IPython"}, module
+        assert not roots & {"notebooks", "tests", "IPython"}, module
 
 
 def test_commands_start_without_tensorflow():
-    parts = ("cli", "runner", "report", "recording", "datasets", "plots")
-    parts += ("store", "sweeps", "map_runs", "network_runs", "inputs")
-    parts += ("attribution_runs", "cli_diagnose", "diagnosis_runs", "follow_ups")
+    # What experiments measure is named, and its parameters read, before it is run.
+    parts = {*WITHOUT_KERAS, "happymaps_cli", "experiments"}
     modules = [
         module
         for module in MODULES
-        if home(module) in parts and not module.endswith("__main__")
+        if room(module) in parts and ".benchmarks.measures" not in module
     ]
     code = f"import sys, {', '.join(modules)}\nprint(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -334,11 +255,10 @@ def test_public_name_resolves(name):
 
 def test_no_public_name_is_taken_by_a_module():
     # Importing a module would put it in the place of the name.
-    lazy = set(hm.__all__) - set(vars(hm))
-    assert not lazy & {
-        module.split(".")[-1] for module in MODULES if module.count(".") == 1
+    rooms = {name.removeprefix("happymaps.") for name in ROOMS}
+    assert set(hm.__all__) & rooms == {
+        *("attribution", "datasets", "evidence", "networks", "plots")
     }
-    assert callable(hm.sweepable)
 
 
 def test_public_name_that_does_not_exist_is_an_attribute_error():
@@ -487,26 +407,61 @@ def test_notebook_holds_no_path_of_a_machine(path):
         assert str(ROOT) not in text or len(ROOT.parts) < 3
 
 
+PUBLIC = {"hm": hm, "runs": runs, "benchmarks": benchmarks}
+USE = re.compile(rf"(?<![\w.])({'|'.join(PUBLIC)})\.(\w+(?:\.\w+)*)")
+
+
+def uses(source: str) -> set[str]:
+    """Return the public names in a source, such as `hm.networks.train`.
+
+    Raises:
+        AssertionError: A name that is not public.
+    """
+    found = set()
+    for root, path in USE.findall(source):
+        space, name = PUBLIC[root], root
+        for part in path.split("."):
+            if isinstance(space, types.ModuleType):
+                assert part in space.__all__, f"{name}.{part}"
+                space, name = getattr(space, part), f"{name}.{part}"
+        found.add(name)
+    return found
+
+
 def test_notebook_uses_public_names_only(code):
     for cell in code:
-        tree = ast.parse(cell["source"])
         assert unsafe_calls(cell["source"]) == []
-        for node in ast.walk(tree):
+        uses(cell["source"])
+        for node in ast.walk(ast.parse(cell["source"])):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id == "hm":
-                    assert node.attr in hm.__all__
                 assert (node.value.id, node.attr) != ("sys", "path")
             if isinstance(node, ast.Import):
                 for alias in node.names:
-                    is_ours = alias.name.split(".")[0] == "happymaps"
-                    assert not is_ours or (alias.name, alias.asname) == (
-                        "happymaps",
-                        "hm",
-                    )
+                    is_ours = alias.name.split(".")[0] in PACKAGES
+                    ours = (("happymaps", "hm"), ("happymaps_runs", "runs"))
+                    assert not is_ours or (alias.name, alias.asname) in ours
             if isinstance(node, ast.ImportFrom):
-                is_ours = node.module.split(".")[0] == "happymaps"
+                is_ours = node.module.split(".")[0] in PACKAGES
                 # The drop-in's modules are public: they are those of keras-vis.
-                assert not is_ours or node.module.startswith("happymaps.keras_vis")
+                public = ("happymaps.keras_vis", "experiments")
+                assert not is_ours or node.module.startswith(public)
+
+
+def test_every_public_name_is_shown_somewhere():
+    shown = uses((ROOT / "README.md").read_text())
+    for notebook in NOTEBOOKS:
+        cells = json.loads(notebook.read_text())["cells"]
+        shown |= uses("\n".join("".join(cell["source"]) for cell in cells))
+    spaces = [("hm", hm), ("hm.attribution.evaluation", hm.attribution.evaluation)]
+    spaces += [(f"hm.{name}", getattr(hm, name)) for name in hm.__all__]
+    public = {
+        f"{path}.{name}"
+        for path, space in [*spaces, ("runs", runs), ("benchmarks", benchmarks)]
+        if isinstance(space, types.ModuleType)
+        for name in space.__all__
+        if not isinstance(getattr(space, name), types.ModuleType)
+    }
+    assert sorted(public - shown) == []
 
 
 @pytest.mark.parametrize("table", ["README.md", "experiments/README.md"])
@@ -522,9 +477,10 @@ def test_table_of_experiments_tells_what_the_notebooks_found(table):
         assert f"| {printed.strip()} |" in row, notebook
 
 
-def test_experiments_and_notebooks_hold_no_python_files():
-    for folder in ("experiments", "notebooks"):
-        assert list((ROOT / folder).rglob("*.py")) == []
+def test_experiments_hold_python_files_where_they_measure():
+    assert list((ROOT / "notebooks").rglob("*.py")) == []
+    for path in (ROOT / "experiments").rglob("*.py"):
+        assert path.name == "__init__.py" or path.parent.name in ("measures", "shared")
 
 
 # ------------------------------------------------------------------------------- files

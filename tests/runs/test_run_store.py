@@ -8,14 +8,14 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-import happymaps
+import happymaps_runs
 from happymaps.base.sweepable import sweepable
 from happymaps_cli.main import app
 from happymaps_runs.store.cleaning import choose_runs
 from happymaps_runs.store.functions import coerce_arguments, find_function, run_function
 from happymaps_runs.store.identity import function_identity, key_of, library_sha256
 from happymaps_runs.store.opening import open_sweep
-from happymaps_runs.store.recalling import read_result, recall
+from happymaps_runs.store.recalling import load_or_run, read_result
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.store.table import read_table, write_table
 
@@ -188,28 +188,30 @@ def test_arguments_are_checked_before_the_call(given, message):
         coerce_arguments(NAME, given)
 
 
-def test_recall_calls_where_there_is_no_store(monkeypatch):
+def test_load_or_run_calls_where_there_is_no_store(monkeypatch):
     monkeypatch.delenv("HAPPYMAPS_STORE", raising=False)
-    assert recall(NAME, a=4).total == 4.5
+    assert load_or_run(add, a=4).total == 4.5
 
 
-def test_recall_computes_once(monkeypatch, store):
+def test_load_or_run_computes_once(monkeypatch, store):
     monkeypatch.setenv("HAPPYMAPS_STORE", str(store.root))
     before = len(calls)
-    assert happymaps.recall(NAME, a=3).total == recall(NAME, a=3).total == 3.5
+    assert (
+        happymaps_runs.load_or_run(add, a=3).total == load_or_run(add, a=3).total == 3.5
+    )
     assert len(calls) == before + 1
     key = key_of(function_identity(NAME, coerce_arguments(NAME, {"a": 3})))
     (store.folder(key) / "result.nc").write_text("damaged")
-    assert recall(NAME, a=3).total == 3.5
+    assert load_or_run(add, a=3).total == 3.5
     assert len(calls) == before + 2
 
 
-def test_recall_tells_of_a_failure(monkeypatch, store):
+def test_load_or_run_tells_of_a_failure(monkeypatch, store):
     monkeypatch.setenv("HAPPYMAPS_STORE", str(store.root))
     with pytest.raises(
         RuntimeError, match=r"ArithmeticError: thirteen is unlucky\. See"
     ):
-        recall(NAME, a=13)
+        load_or_run(add, a=13)
 
 
 @pytest.fixture
@@ -258,7 +260,7 @@ def test_listed_points_open_along_one_dimension(swept):
         for a, b in ((1, 0.5), (4, 2.0))
     ]
     describe(swept, "pairs", {}, points)
-    sweep = happymaps.open_sweep("pairs", swept.root)
+    sweep = happymaps_runs.open_sweep("pairs", swept.root)
     assert sweep.total.dims == ("point",)
     assert sweep.total.values.tolist() == [1.5, 6.0]
     assert sweep.a.values.tolist() == [1, 4]

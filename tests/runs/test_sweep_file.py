@@ -12,7 +12,7 @@ from happymaps.base.sweepable import sweepable
 from happymaps_runs.sweeps.sweep_file import load_sweep, pages_of
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-FUNCTION = "happymaps.maps.layer_maps:compute_maps"
+FUNCTION = "happymaps.maps.layer_maps:layer_maps"
 
 
 @sweepable

@@ -1,1 +1,1 @@
-"""How fast this package is, and how true to keras-vis: measured beside the peers."""
+"""The harness of the benchmarks."""

@@ -87,9 +87,9 @@ class Benchmark:
     def whole_layers(self) -> pd.DataFrame:
         """Return the comparison for whole layers times nine weights.
 
-        As of `experiments.benchmarks.measures.timing.compare`, by `layer` and `contender`, with
-        `gflops`, the necessary operations per second, and `share`, what that is of the
-        machine's matrix product.
+        As of `timing.compare`, by `layer` and `contender`, with `gflops`, the necessary
+        operations per second, and `share`, what that is of the machine's matrix
+        product.
         """
         found = self._compare_layers(whole_layer_runs, self.settings.layers)
         found["gflops"] = [
@@ -106,8 +106,8 @@ class Benchmark:
     def time_to_score(self) -> pd.DataFrame:
         """Return the comparison for the time to the score of keras-vis's image.
 
-        By `layer`, `objective` and `contender`, see
-        `experiments.benchmarks.measures.time_to_score`. Times are of the steps that each needs.
+        By `layer`, `objective` and `contender`, see the module `time_to_score`. Times
+        are of the steps that each needs.
         """
         by = ["layer", "objective"]
         runs = [

@@ -24,8 +24,7 @@ class ChildProcess:
     """A Python module run as a process of its own, for as long as a `with` block.
 
     The child reads requests from its standard input and answers on its standard output
-    (`experiments.benchmarks.measures.frames`); it ends when its input does, so it cannot outlive
-    its parent.
+    (see `frames`); it ends when its input does, so it cannot outlive its parent.
 
     Args:
         module: Dotted name of the program.

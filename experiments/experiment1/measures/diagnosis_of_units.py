@@ -84,9 +84,9 @@ def diagnose_network(
 
     Returns:
         A data set with the dimensions `unit` (filters), `y`, `x`, `color`, `order` and
-        `kept_share` (from 1 to 0). By unit the variables of `diagnose` that are needed,
-        and `held_out_loss_change`, `is_unused` (that change is less than 1 % of the
-        loss), `is_bright` (the mean of the raw maps lies above 0.65 of the range) and
+        `kept_share` (from 1 to 0). By unit the variables of `diagnose_units` that are
+        needed, and `held_out_loss_change`, `is_unused` (that change is less than 1 %
+        of the loss), `is_bright` (the mean of the raw maps lies above 0.65 of the range) and
         `is_light_detector` (gray alone gives more than half of the gain, and light
         excites). By what is left, `accuracy_diagnosed`, `accuracy_least_use` and
         `accuracy_random`. Without dimensions: `noise_auroc` (filters that are not
@@ -96,11 +96,11 @@ def diagnose_network(
         NaN where a number does not exist.
 
     Raises:
-        ValueError: As in `open_network` and `diagnose`; or a network without an output
-            for each class.
+        ValueError: As in `open_network` and `diagnose_units`; or a network without an
+            output for each class.
     """
     from experiments.shared.networks import open_network
-    from happymaps.diagnosis.units.diagnosing import diagnose
+    from happymaps.diagnosis.units.diagnosing import diagnose_units
     from happymaps.networks.inspection import convolution_layers
 
     pixels = (lowest_pixel, highest_pixel)
@@ -113,7 +113,7 @@ def diagnose_network(
         seed=seed,
         **({} if model else {"filters": (num_filters, num_filters, 2 * num_filters)}),
     )
-    diagnosis = diagnose(
+    diagnosis = diagnose_units(
         network.model,
         network.learned,
         layers=convolution_layers(network.model),

@@ -106,7 +106,7 @@ def draw_filters(
     from happymaps.maps.maximization import maximize
     from happymaps.maps.regularizers import TotalVariation
     from happymaps.maps.scoring import layer_objectives
-    from happymaps.networks.inspection import kernels
+    from happymaps.networks.inspection import layer_kernels
     from happymaps.networks.layers import image_shape
 
     low, high = pixels
@@ -125,7 +125,10 @@ def draw_filters(
     raw = (maps - low) / span
     stretched = np.stack([deprocess_input(image, (0.0, 1.0)) for image in maps])
     found = {
-        "mean_share": ("channel", mean_energy_share(kernels(network, layer))[index]),
+        "mean_share": (
+            "channel",
+            mean_energy_share(layer_kernels(network, layer))[index],
+        ),
         "moved": ("channel", raw.mean(axis=(1, 2, 3)) - 0.5),
         **_describe("raw", np.clip(raw, 0, 1)),
         **_describe("stretched", stretched),

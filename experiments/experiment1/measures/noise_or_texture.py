@@ -79,7 +79,7 @@ def measure_repeats(
         highest_pixel: White for the network.
         layers: Convolutions and dense layers; empty for the first three convolutions
             and the first hidden dense layer.
-        twins: Which networks to compare with, of `happymaps.networks.random_controls.TWINS`.
+        twins: Which networks to compare with, of `random_controls.TWINS`.
         num_units: Channels or units of each layer, evenly spread, >= 2; of all layers
             as many as the smallest one has, if it has fewer.
         num_starts: Random starts of each map, >= 2.

@@ -87,9 +87,9 @@ def method_names(methods: str) -> list[str]:
     Raises:
         ValueError: A name that no method has.
     """
-    from happymaps.attribution.table import attribution_methods
+    from happymaps.attribution.table import all_methods
 
-    known = list(attribution_methods())
+    known = list(all_methods())
     names = [name.strip() for name in methods.split(",") if name.strip()] or known
     for name in names:
         if name not in known:
@@ -113,20 +113,20 @@ def explain(
         point: Says the network and the baseline.
         objective: One, or one per image.
         images: Shape `(images, height, width, colors)`.
-        method: A name of `attribution_methods` or of `CONTROLS`.
+        method: A name of `all_methods` or of `CONTROLS`.
         model: Another network in the place of the point's.
         num_samples: Noisy images of the smooth gradients; RISE has eight times as many
             masks, as its samples say less each.
         seed: Of the methods that draw.
     """
     from happymaps.attribution.evaluation.controls import edge_heatmap, random_heatmap
-    from happymaps.attribution.table import attribution_methods
+    from happymaps.attribution.table import all_methods
 
     if method == "edges":
         return edge_heatmap(images)[..., None]
     if method == "random":
         return random_heatmap(images, seed=seed)[..., None]
-    function = attribution_methods()[method]
+    function = all_methods()[method]
     offered = {
         "baseline": point.baseline,
         "num_samples": num_samples,

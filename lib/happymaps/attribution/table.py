@@ -18,7 +18,7 @@ from happymaps.attribution.methods.score_cam import score_cam
 from happymaps.attribution.methods.smooth_grad import smooth_grad, smooth_grad_squared
 
 
-def attribution_methods() -> dict[str, Callable]:
+def all_methods() -> dict[str, Callable]:
     """Return all attribution methods by name: by gradients, by layers, by masks.
 
     Each is a function of `(model, objective, images)` with options, all but the first

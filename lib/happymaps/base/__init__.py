@@ -1,1 +1,1 @@
-"""What every part needs: messages, paths, processors, progress. No Keras, no science."""
+"""What every part needs: messages, paths, processors, progress; no science."""

@@ -8,7 +8,7 @@ import platformdirs
 
 def repository_root() -> Path:
     """Return the folder that holds `lib/` and `experiments/`."""
-    return Path(__file__).resolve().parents[2]
+    return Path(__file__).resolve().parents[3]
 
 
 def data_root() -> Path:

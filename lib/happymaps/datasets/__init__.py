@@ -10,7 +10,17 @@ __all__ = [
     "Dataset",
     "generate_faces",
     "load_dataset",
+    "open_images",
     "person_folds",
+    "processed_folder",
     "save_dataset",
     "split_dataset",
 ]
+
+
+def __getattr__(name: str):
+    if name in ("open_images", "processed_folder"):
+        import importlib
+
+        return getattr(importlib.import_module("happymaps.networks.study"), name)
+    raise AttributeError(f"module 'happymaps.datasets' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The whole examination: everything that a page about a network wants to know."""
+"""The whole diagnosis: everything that a page about a network wants to know."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from happymaps.diagnosis.behavior.preprocessing import (
 from happymaps.diagnosis.behavior.pruning_effects import measure_removal
 from happymaps.diagnosis.behavior.relevance import relevance_maps, shuffled_relevance
 from happymaps.diagnosis.behavior.unit_counts import count_units
-from happymaps.diagnosis.units.diagnosing import diagnose
+from happymaps.diagnosis.units.diagnosing import diagnose_units
 from happymaps.networks.inspection import activation_name, output_layer
 from happymaps.networks.layers import cut, image_shape
 from happymaps.networks.models import fingerprint
@@ -39,7 +39,7 @@ _MOST_COVERED = 128
 _COVERED_VALUES = 60_000_000  # pixels that go through the network while covering
 
 
-class Examination(NamedTuple):
+class Diagnosis(NamedTuple):
     """What was found, as plain data.
 
     Attributes:
@@ -48,7 +48,7 @@ class Examination(NamedTuple):
             `relevance`, `brightness`, `units`, `removal`, `thresholds`; and made of
             these `summary` (sentences), `unknown` (`question`, `why`) and
             `recommendations`. See the modules of this package for each.
-        units: The diagnosis of units, as `happymaps.diagnose` returns it.
+        units: The diagnosis of units, as `happymaps.diagnose_units` returns it.
         pictures: Name to array, values in [0, 1] unless said otherwise: `mean_image`
             `(y, x, color)`; `relevance` and `shuffled_relevance` `(y, x)`, which sum
             to 1; `mistakes` `(mistakes, y, x, color)` and `mistake_relevance`
@@ -61,7 +61,7 @@ class Examination(NamedTuple):
     pictures: dict[str, np.ndarray]
 
 
-def examine(
+def diagnose(
     model: keras.Model,
     dataset: Dataset,
     *,
@@ -73,7 +73,7 @@ def examine(
     thresholds: Thresholds = THRESHOLDS,
     seed: int = 0,
     report: Callable[[str], None] = lambda stage: None,
-) -> Examination:
+) -> Diagnosis:
     """Return what a classifier does on images, what it rests on, and its units' kinds.
 
     Args:
@@ -81,7 +81,7 @@ def examine(
             changed.
         dataset: Images in `pixel_range`, with labels.
         pixel_range: What black and white are for the network.
-        layers: Whose units to diagnose; None as in `happymaps.diagnose`.
+        layers: Whose units to diagnose; None as in `happymaps.diagnose_units`.
         seeds: Random starts of each map, >= 2.
         maps_per_layer: Units of each layer that get maps, evenly spread; None for all.
             What they do on the images is measured for all units.
@@ -92,7 +92,7 @@ def examine(
 
     Raises:
         ValueError: Images or classes that do not fit the network, or as in
-            `happymaps.diagnose`.
+            `happymaps.diagnose_units`.
     """
     report("accuracy")
     chances = probabilities(model, dataset)
@@ -101,7 +101,7 @@ def examine(
     places, pictures = _measure_places(model, dataset, findings, pixel_range, seed)
     findings |= places
     report("units")
-    units = diagnose(
+    units = diagnose_units(
         model,
         dataset,
         layers=layers,
@@ -123,7 +123,7 @@ def examine(
             "maps_per_layer": maps_per_layer,
         },
     }
-    return Examination(_conclude(findings, thresholds), units, pictures)
+    return Diagnosis(_conclude(findings, thresholds), units, pictures)
 
 
 def _conclude(findings: dict, thresholds: Thresholds) -> dict:

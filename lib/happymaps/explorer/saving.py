@@ -10,7 +10,7 @@ import yaml
 from happymaps.explorer.settings import MapSettings
 
 SWEEP_NOTEBOOK = "experiments/experiment1/maps_of_a_layer.ipynb"
-SWEEP_FUNCTION = "happymaps.maps.layer_maps:compute_maps"
+SWEEP_FUNCTION = "happymaps.maps.layer_maps:layer_maps"
 # What a run has to know of network and images; the panel itself is handed both.
 SOURCES = {
     "dataset": (str, "synthetic_faces, cmu_faces, or folder:PATH"),

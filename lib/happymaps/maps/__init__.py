@@ -1,1 +1,1 @@
-"""What excites a neuron: objectives, priors, `maximize` and `sweep`, labeled results."""
+"""What excites a neuron: objectives, priors, `maximize`, `sweep`, labeled results."""

@@ -70,7 +70,7 @@ class _RealScores(NamedTuple):
 
 
 @sweepable
-def compute_maps(
+def layer_maps(
     *,
     dataset: str = "synthetic_faces",
     model: str = "",

@@ -1,7 +1,15 @@
-"""What can be said of a map without looking at it."""
+"""What can be said of a map without looking at it, and of the colors of images."""
 
 import numpy as np
 from scipy import ndimage
+
+__all__ = [
+    "PATTERNS",
+    "classify_patterns",
+    "color_factors",
+    "concentration",
+    "high_frequency_share",
+]
 
 PATTERNS = ("bright", "dark", "gray", "edges", "static", "texture")
 _FLAT = 0.1  # contrast below which a map has no pattern
@@ -114,3 +122,33 @@ def concentration(images: np.ndarray, *, share: float = 0.25) -> np.ndarray:
     total = ordered.sum(axis=1)
     top = ordered[:, : max(1, round(share * ordered.shape[1]))].sum(axis=1)
     return np.divide(top, total, out=np.full(len(top), np.nan), where=total > 1e-12)
+
+
+def color_factors(images: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """Return the symmetric square root of the covariance of colors over all pixels.
+
+    White noise times this matrix has the colors of the images. By singular value
+    decomposition of the covariance, `U sqrt(S) U^T`; for
+    `Fourier(decorrelate_colors=)`.
+
+    Args:
+        images: Shape `(images, ..., channels)`, two channels or more.
+
+    Raises:
+        ValueError: A single channel, or channels that do not vary by themselves.
+    """
+    colors = np.asarray(images, np.float64).reshape(-1, np.shape(images)[-1])
+    if colors.shape[1] < 2:
+        raise ValueError(
+            f"Expected images of several channels. Received: shape {np.shape(images)}. "
+            "Leave decorrelate_colors out."
+        )
+    directions, variances, _ = np.linalg.svd(np.cov(colors, rowvar=False))
+    if variances[-1] < 1e-10 * variances[0]:
+        raise ValueError(
+            "Expected colors that vary along every direction. Received: variances "
+            f"{variances.tolist()}; the images may be gray. Leave decorrelate_colors "
+            "out."
+        )
+    matrix = directions * np.sqrt(variances) @ directions.T
+    return tuple(map(tuple, matrix.tolist()))

@@ -174,36 +174,6 @@ class Fourier:
         return matrix * math.sqrt(len(matrix)) / np.linalg.norm(matrix)
 
 
-def color_factors(images: np.ndarray) -> tuple[tuple[float, ...], ...]:
-    """Return the symmetric square root of the covariance of colors over all pixels.
-
-    White noise times this matrix has the colors of the images. By singular value
-    decomposition of the covariance, `U sqrt(S) U^T`; for
-    `Fourier(decorrelate_colors=)`.
-
-    Args:
-        images: Shape `(images, ..., channels)`, two channels or more.
-
-    Raises:
-        ValueError: A single channel, or channels that do not vary by themselves.
-    """
-    colors = np.asarray(images, np.float64).reshape(-1, np.shape(images)[-1])
-    if colors.shape[1] < 2:
-        raise ValueError(
-            f"Expected images of several channels. Received: shape {np.shape(images)}. "
-            "Leave decorrelate_colors out."
-        )
-    directions, variances, _ = np.linalg.svd(np.cov(colors, rowvar=False))
-    if variances[-1] < 1e-10 * variances[0]:
-        raise ValueError(
-            "Expected colors that vary along every direction. Received: variances "
-            f"{variances.tolist()}; the images may be gray. Leave decorrelate_colors "
-            "out."
-        )
-    matrix = directions * np.sqrt(variances) @ directions.T
-    return tuple(map(tuple, matrix.tolist()))
-
-
 def _mix(values, matrix: np.ndarray):
     # Sums of channels, and not a matrix product, which rounds otherwise in batches of
     # another size.

@@ -37,7 +37,7 @@ class _Slot:
         weights: Factor per objective, 0 where it has no such term; shape (objectives,).
         vectors: What is looked for in channel space, shape (objectives, channels).
         positions: Row and column per objective, shape (objectives, axes).
-        reader: What takes the dot products, see `happymaps.maps.forward.channel_readout`.
+        reader: What takes the dot products, see `forward.channel_readout`.
     """
 
     output: int

@@ -1,1 +1,19 @@
 """Open, inspect, build and train a Keras network; a network with its images."""
+
+from happymaps.base.namespaces import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(
+    "happymaps.networks",
+    {
+        "activation_name": "inspection",
+        "build_cnn": "models",
+        "evaluate": "training",
+        "fingerprint": "models",
+        "hold_inputs": "held_inputs",
+        "probabilities": "training",
+        "randomize_weights": "models",
+        "save_model": "models",
+        "study_network": "study",
+        "train": "training",
+    },
+)

@@ -32,7 +32,7 @@ def activation_name(model: keras.Model, layer: str | int) -> str:
     return getattr(activation, "__name__", "linear")
 
 
-def kernels(model: keras.Model, layer: str | int) -> np.ndarray:
+def layer_kernels(model: keras.Model, layer: str | int) -> np.ndarray:
     """Return the kernels of a convolution, shape `(height, width, inputs, outputs)`.
 
     Raises:

@@ -11,6 +11,13 @@ import numpy as np
 from happymaps.backend import keras, tf
 from happymaps.networks.layers import cut, find_layer, layer_path, layer_paths
 
+__all__ = [
+    "center_gradients",
+    "effective_kernels",
+    "kernel_components",
+    "singular_templates",
+]
+
 _POOLS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
 _ELEMENTWISE = (
     keras.layers.Activation,
@@ -194,7 +201,7 @@ def _check_kernels(kernels: np.ndarray) -> np.ndarray:
     if np.ndim(kernels) != 4:
         raise ValueError(
             "Expected kernels of shape (height, width, inputs, outputs), such as "
-            f"kernels(model, layer) gives. Received: {np.ndim(kernels)} axes."
+            f"layer_kernels(model, layer) gives. Received: {np.ndim(kernels)} axes."
         )
     return np.asarray(kernels)
 

@@ -1,1 +1,11 @@
 """Arrays in, figures and films out: NumPy and matplotlib."""
+
+from happymaps.base.namespaces import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(
+    "happymaps.plots",
+    {
+        "correlation_plot": "correlation",
+        "save_film": "film",
+    },
+)

@@ -36,13 +36,13 @@ def diagnosis_files(
     pictures: Mapping[str, np.ndarray],
     names: tuple[str, str],
 ) -> dict[str, bytes]:
-    """Return the page of an examination, by path below its folder.
+    """Return the page of a diagnosis, by path below its folder.
 
     Besides `index.html` there are `summary.json`, `units.csv`, sheets of maps and other
     pictures. The folder must hold the shared files of `happymaps_pages.html.assets`.
 
     Args:
-        findings: What JSON can hold, see `happymaps.diagnosis.diagnose.Examination`.
+        findings: What JSON can hold, see `happymaps.diagnosis.diagnose.Diagnosis`.
         units: The diagnosis of units, see there.
         pictures: Name to array, see there.
         names: What the network and the images are called.

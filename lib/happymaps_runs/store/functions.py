@@ -33,15 +33,15 @@ def find_function(name: str) -> Callable:
     """Return a function that a sweep may run.
 
     Args:
-        name: "module:name"; the function is marked by `happymaps.base.sweepable`.
+        name: "module:name"; the function is marked by `happymaps.sweepable`.
 
     Raises:
         ValueError: No such function, or one without the mark.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
-            "function must be 'module:name', e.g. 'happymaps.maps.layer_maps:compute_maps'. "
-            f"Received: {name!r}."
+            "function must be 'module:name', e.g. "
+            f"'happymaps.maps.layer_maps:layer_maps'. Received: {name!r}."
         )
     module_name, _, attribute = name.partition(":")
     try:
@@ -55,7 +55,7 @@ def find_function(name: str) -> Callable:
     if getattr(function, "is_sweepable", None) is not True:
         raise ValueError(
             "function must be marked for sweeps, with the decorator "
-            f"happymaps.base.sweepable. Received: {name!r}, which is not."
+            f"happymaps.sweepable. Received: {name!r}, which is not."
         )
     return function
 

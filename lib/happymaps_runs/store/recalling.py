@@ -1,6 +1,7 @@
 """Results of library functions, read where they are kept and computed where not."""
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from happymaps_runs.store.functions import (
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def recall(function: str, /, **parameters: object) -> "xr.Dataset":
+def load_or_run(function: Callable, /, **parameters: object) -> "xr.Dataset":
     """Return the result of a function, from the store if it is there.
 
     The store is the folder that the environment variable `HAPPYMAPS_STORE` names.
@@ -25,21 +26,23 @@ def recall(function: str, /, **parameters: object) -> "xr.Dataset":
     called.
 
     Args:
-        function: "module:name", marked by `happymaps.base.sweepable`.
+        function: One of a module, marked by `happymaps.sweepable`.
         **parameters: Of the function; what is left out has its default.
 
     Raises:
-        ValueError: No such function, or parameters that it does not take.
+        ValueError: A function that no module holds, or one without the mark; parameters
+            that it does not take.
         RuntimeError: The function failed; the store holds the traceback.
     """
-    arguments = coerce_arguments(function, parameters)
+    name = f"{function.__module__}:{function.__qualname__}"
+    arguments = coerce_arguments(name, parameters)
     root = os.environ.get("HAPPYMAPS_STORE")
     if not root:
-        return find_function(function)(**arguments)
-    return recall_from(RunStore(root), function, arguments)
+        return find_function(name)(**arguments)
+    return load_or_run_in(RunStore(root), name, arguments)
 
 
-def recall_from(store: RunStore, function: str, arguments: dict) -> "xr.Dataset":
+def load_or_run_in(store: RunStore, function: str, arguments: dict) -> "xr.Dataset":
     """Return the result of a function, computed if the store has no sound one.
 
     Args:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from happymaps_runs.folders import slug
 from happymaps_runs.inputs import resolve_inputs, resolve_model
 from happymaps_runs.store.functions import RESULT, coerce_arguments
-from happymaps_runs.store.recalling import read_result, recall_from
+from happymaps_runs.store.recalling import load_or_run_in, read_result
 from happymaps_runs.store.run_store import RunStore
 
 if TYPE_CHECKING:
     import xarray as xr
 
-MAPS_FUNCTION = "happymaps.maps.layer_maps:compute_maps"
+MAPS_FUNCTION = "happymaps.maps.layer_maps:layer_maps"
 _FILES = (RESULT, "maps.nc")
 
 
@@ -27,7 +27,7 @@ def open_maps(
         named: A `.keras` file, whose maps are made unless the store has them; a run in
             the store by the start of its key; a run's folder; or a `.nc` file.
         store: Where made maps are kept.
-        given: Parameters of `happymaps.maps.layer_maps:compute_maps` for a network.
+        given: Parameters of `happymaps.maps.layer_maps:layer_maps` for a network.
 
     Raises:
         ValueError: Neither of these, it holds no maps, or they could not be made.
@@ -63,7 +63,7 @@ def _maps_of_network(model: str, store: RunStore, given: Mapping) -> "xr.Dataset
     parameters = resolve_inputs(dict(given)) | {"model": model}
     arguments = coerce_arguments(MAPS_FUNCTION, parameters)
     try:
-        return recall_from(store, MAPS_FUNCTION, arguments)
+        return load_or_run_in(store, MAPS_FUNCTION, arguments)
     except RuntimeError as error:
         raise ValueError(str(error)) from None
 

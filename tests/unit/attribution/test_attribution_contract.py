@@ -10,11 +10,11 @@ import pytest
 
 import happymaps as hm
 from happymaps.attribution.parts import explained as explained_module
-from happymaps.attribution.table import attribution_methods
+from happymaps.attribution.table import all_methods
 from happymaps.maps.objectives import channel, layer, logit, unit
 from happymaps.maps.scoring import score_images
 
-METHODS = attribution_methods()
+METHODS = all_methods()
 OPTIONS = {
     "smooth_grad": {"num_samples": 2},
     "smooth_grad_squared": {"num_samples": 2},

@@ -12,16 +12,17 @@ import happymaps as hm
 from happymaps.base import paths
 from happymaps.base.sweepable import sweepable
 from happymaps.datasets import load_dataset
-from happymaps.maps import layer_maps
-from happymaps.maps.layer_maps import compute_maps
+from happymaps.maps import layer_maps as module
+from happymaps.maps.layer_maps import layer_maps
 from happymaps.networks import study as studies
 from happymaps.networks.layers import find_layer
 from happymaps.networks.models import load_model, save_model
 from happymaps_runs.notebooks.parameters import read_parameters
 from happymaps_runs.store.functions import function_parameters
+from happymaps_runs.store.recalling import load_or_run
 
 NOTEBOOK = "experiments/experiment1/maps_of_a_layer.ipynb"
-NAME = "happymaps.maps.layer_maps:compute_maps"
+NAME = "happymaps.maps.layer_maps:layer_maps"
 PIXELS = 16 * 16
 FREE = {"tv_weight": 0.0, "lp_weight": 0.0}
 
@@ -29,8 +30,8 @@ FREE = {"tv_weight": 0.0, "lp_weight": 0.0}
 @pytest.fixture(scope="module", autouse=True)
 def no_study_is_kept():
     yield
-    layer_maps._open.cache_clear()
-    layer_maps._score_real_images.cache_clear()
+    module._open.cache_clear()
+    module._score_real_images.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def convolution(keras, tmp_path_factory):
 def test_free_map_of_brightness_is_white_and_measured_by_the_brightest_face(
     brightness, real_means
 ):
-    found = compute_maps(model=brightness, layer="out", num_steps=90, **FREE)
+    found = layer_maps(model=brightness, layer="out", num_steps=90, **FREE)
     low, high = real_means.min(), real_means.max()
     np.testing.assert_allclose(found.image.sel(unit=0), 1, atol=1e-3)
     # A start has a mean of one half.
@@ -111,7 +112,7 @@ def test_free_map_of_brightness_is_white_and_measured_by_the_brightest_face(
 def test_sad_map_of_brightness_is_black_and_its_scores_are_those_of_minus_the_unit(
     brightness, real_means
 ):
-    found = compute_maps(
+    found = layer_maps(
         model=brightness, layer="out", num_units=1, num_steps=90, sign="sad", **FREE
     )
     np.testing.assert_allclose(found.image, 0, atol=1e-3)
@@ -120,7 +121,7 @@ def test_sad_map_of_brightness_is_black_and_its_scores_are_those_of_minus_the_un
 
 
 def test_map_lies_in_the_range_of_the_network_and_is_judged_in_it(brightness):
-    found = compute_maps(
+    found = layer_maps(
         model=brightness, layer="out", num_units=1, num_steps=90, sign="sad",
         lowest_pixel=100.0, highest_pixel=200.0, **FREE,
     )  # fmt: skip
@@ -135,16 +136,14 @@ def test_layer_of_dead_units_has_no_relative_score(brightness, keras, tmp_path):
     out = find_layer(model, "out")
     out.set_weights([np.zeros((PIXELS + 2, 3)), np.zeros(3)])
     path = str(save_model(model, tmp_path / "dead.keras"))
-    found = compute_maps(model=path, layer="out", num_steps=2, **FREE)
+    found = layer_maps(model=path, layer="out", num_steps=2, **FREE)
     assert np.isnan(found.median_relative_score)
     assert found.share_beating_real == 0
 
 
 @pytest.mark.parametrize(("count", "index"), [(2, [0, 2]), (9, [0, 1, 2, 3, 4])])
 def test_units_are_spread_over_the_layer(convolution, count, index):
-    found = compute_maps(
-        model=convolution, layer="filters", num_units=count, num_steps=0
-    )
+    found = layer_maps(model=convolution, layer="filters", num_units=count, num_steps=0)
     assert found.index.values.tolist() == index
     assert found.unit.values.tolist() == list(range(len(index)))
     assert found.image.dims == ("unit", "y", "x", "color")
@@ -155,7 +154,7 @@ def test_units_are_spread_over_the_layer(convolution, count, index):
 
 
 def test_maps_are_those_that_maximize_makes(convolution):
-    found = compute_maps(
+    found = layer_maps(
         model=convolution, layer="filters", tv_weight=0.3, lp_weight=2.0, seed=5,
         num_units=3, num_steps=7, sign="sad",
     )  # fmt: skip
@@ -190,7 +189,7 @@ def test_few_images_tell_as_much_of_dead_units_as_all(brightness):
         num_steps=3,
         reference_images=study.dataset.images,
     ).squeeze("seed")
-    found = compute_maps(model=brightness, layer="quiet", num_steps=3, **FREE)
+    found = layer_maps(model=brightness, layer="quiet", num_steps=3, **FREE)
     assert expected.diagnosis.values.tolist() == ["ok", "dead on the data"]
     assert found.diagnosis.values.tolist() == ["ok", "dead on the data"]
 
@@ -212,18 +211,18 @@ def test_study_is_opened_once_until_its_file_changes(
     monkeypatch.setattr(studies, "open_study", count)
     options = {"layer": "out", "num_units": 1, "num_steps": 1}
     for seed in (0, 1):
-        compute_maps(model=path, seed=seed, tv_weight=float(seed), **options)
+        layer_maps(model=path, seed=seed, tv_weight=float(seed), **options)
     assert opened == [path]
     save_model(load_model(convolution), path)
-    compute_maps(model=path, **options)
+    layer_maps(model=path, **options)
     assert opened == [path, path]
 
 
 def test_result_is_kept_and_read_again(brightness, monkeypatch, tmp_path):
     monkeypatch.setenv("HAPPYMAPS_STORE", str(tmp_path / "store"))
     options = {"model": brightness, "layer": "out", "num_steps": 2}
-    first, again = (runs.load_or_run(NAME, **options) for _ in range(2))
-    computed = compute_maps(**options)
+    first, again = (load_or_run(layer_maps, **options) for _ in range(2))
+    computed = layer_maps(**options)
     for found in (first, again):
         np.testing.assert_array_equal(found.image, computed.image)
         assert found.diagnosis.values.tolist() == computed.diagnosis.values.tolist()
@@ -244,7 +243,8 @@ def test_parameters_are_those_of_the_notebook():
 
 def test_parameters_can_be_read_without_tensorflow():
     code = (
-        "import sys, happymaps.maps.layer_maps, experiments.experiment0.measures.train_one_network\n"
+        "import sys, happymaps.maps.layer_maps\n"
+        "import experiments.experiment0.measures.train_one_network\n"
         "print({'tensorflow', 'keras', 'happymaps.backend'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

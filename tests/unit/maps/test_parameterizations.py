@@ -6,8 +6,9 @@ import pytest
 from happymaps.backend import tf
 from happymaps.maps.engine.starts import start_images
 from happymaps.maps.maximization import maximize
+from happymaps.maps.measures import color_factors
 from happymaps.maps.objectives import unit
-from happymaps.maps.parameterizations import Fourier, Pixels, color_factors
+from happymaps.maps.parameterizations import Fourier, Pixels
 from happymaps.maps.scoring import score_images
 
 SHAPES = [(8, 8, 1), (7, 5, 3), (6, 9, 2), (9, 2), (4, 3), (3, 4, 5, 1)]

@@ -11,7 +11,7 @@ from happymaps.networks.inspection import (
     activation_name,
     convolution_layers,
     dense_layers,
-    kernels,
+    layer_kernels,
     output_layer,
 )
 from happymaps.networks.layers import (
@@ -405,9 +405,11 @@ def test_the_remedy_for_an_open_size_works(keras):
 
 def test_kernels_are_those_of_the_convolution(sobel_network):
     expected = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
-    np.testing.assert_array_equal(kernels(sobel_network, "edges")[:, :, 0, 0], expected)
+    np.testing.assert_array_equal(
+        layer_kernels(sobel_network, "edges")[:, :, 0, 0], expected
+    )
     with pytest.raises(ValueError, match=r"Expected a Conv2D.*'head'.*are: edges"):
-        kernels(sobel_network, "head")
+        layer_kernels(sobel_network, "head")
 
 
 def test_output_layer_is_the_last_and_activations_are_named(

@@ -29,7 +29,7 @@ def recommend(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     """Return advice that follows from the findings, the most pressing first.
 
     Args:
-        findings: As `examine` gathers them, see there.
+        findings: As `diagnose` gathers them, see there.
         thresholds: From which sizes a finding counts.
 
     Returns:

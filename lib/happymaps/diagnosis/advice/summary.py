@@ -44,7 +44,7 @@ def summarize(findings: Mapping, thresholds: Thresholds) -> list[str]:
     """Return the findings as sentences, each with its numbers.
 
     Args:
-        findings: As `examine` gathers them, see there.
+        findings: As `diagnose` gathers them, see there.
         thresholds: From which sizes a finding counts.
     """
     reading = _tell_reading(findings, thresholds)

@@ -17,7 +17,7 @@ def advise_units(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     """Return advice about layers: units to spare, units without a pattern, brightness.
 
     Args:
-        findings: As `examine` gathers them: `removal`, `units`, `brightness`.
+        findings: As `diagnose` gathers them: `removal`, `units`, `brightness`.
         thresholds: From which sizes a finding counts.
     """
     found = _advise_removal(findings["removal"], thresholds)

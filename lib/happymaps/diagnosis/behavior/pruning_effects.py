@@ -29,7 +29,7 @@ def measure_removal(
 
     Args:
         model: The network; it is not changed.
-        units: As `happymaps.diagnose` returns them.
+        units: As `happymaps.diagnose_units` returns them.
         dataset: Images as the network takes them.
         seed: Of the units that the control takes out.
 

@@ -13,7 +13,7 @@ def count_units(units: xr.Dataset, sizes: Mapping[str, int]) -> dict:
     """Return how many units there are of each kind.
 
     Args:
-        units: As `happymaps.diagnose` returns them.
+        units: As `happymaps.diagnose_units` returns them.
         sizes: Name of a layer to the number of its units.
 
     Returns:

@@ -60,7 +60,7 @@ MEANINGS = {
 _TEXTS = ("kind", "reason", "kernel_class", "map_class", "duplicate_of")
 
 
-def diagnose(
+def diagnose_units(
     model: keras.Model,
     dataset: Dataset,
     *,
@@ -76,7 +76,7 @@ def diagnose(
 ) -> xr.Dataset:
     """Return what kind of unit each unit of a network is, and why.
 
-    The order of the decisions is that of `happymaps.diagnosis.units.kinds`. Maps are those of
+    The order of the decisions is that of the module `kinds`. Maps are those of
     `maximize`; scores, gains and starts are those of the unit itself.
 
     - `brightness_response`: (highest score of 11 uniform gray images - score of the

@@ -68,8 +68,9 @@ def decide(unit: Mapping, thresholds: Thresholds) -> tuple[str, str]:
     """Return the kind of a unit and the reason, with the numbers that decided.
 
     Args:
-        unit: The variables of `diagnose` of one unit, besides `kind` and `reason`; and
-            `is_gated`, `is_still`, `is_dense`, and `is_mapped` where it is not.
+        unit: The variables of `diagnose_units` of one unit, besides `kind` and
+            `reason`; and `is_gated`, `is_still`, `is_dense`, and `is_mapped` where it
+            is not.
         thresholds: Limits.
     """
     by_looks = (_by_kernel, _by_light, _by_shape, _by_repetition)

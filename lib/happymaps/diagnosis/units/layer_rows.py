@@ -15,7 +15,11 @@ from happymaps.diagnosis.units.map_rows import measure_maps
 from happymaps.diagnosis.units.settings import Settings
 from happymaps.diagnosis.units.thresholds import Thresholds
 from happymaps.maps.scoring import layer_objectives
-from happymaps.networks.inspection import convolution_layers, kernels, output_layer
+from happymaps.networks.inspection import (
+    convolution_layers,
+    layer_kernels,
+    output_layer,
+)
 from happymaps.networks.layers import find_layer
 from happymaps.networks.training import has_class_outputs
 
@@ -23,7 +27,7 @@ from happymaps.networks.training import has_class_outputs
 def measure_layer(
     model: keras.Model, layer: str, dataset: Dataset, settings: Settings
 ) -> dict[str, np.ndarray]:
-    """Return all variables of `diagnose` for the units of a layer.
+    """Return all variables of `diagnose_units` for the units of a layer.
 
     Args:
         model: The network; it is not changed.
@@ -104,7 +108,7 @@ def _describe_kernels(
     is_plain = isinstance(find_layer(model, layer), keras.layers.Conv2D)
     if [layer] != first or not is_plain:
         return found
-    values = kernels(model, layer)[..., chosen]
+    values = layer_kernels(model, layer)[..., chosen]
     if values.shape[:2] != (3, 3):
         return found
     shares = kernel_shares(values)

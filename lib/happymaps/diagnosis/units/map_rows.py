@@ -24,7 +24,7 @@ def measure_maps(
     activity: Activity,
     settings: Settings,
 ) -> dict[str, np.ndarray]:
-    """Return the variables of `diagnose` that need maps, and the maps.
+    """Return the variables of `diagnose_units` that need maps, and the maps.
 
     Args:
         model: The network; it is not changed.

@@ -19,7 +19,7 @@ def pruning_order(diagnosis: xr.Dataset, *, by_kind: bool = True) -> np.ndarray:
     whose ablation raises the loss least.
 
     Args:
-        diagnosis: As `diagnose` returns it, with `ablation_loss_change`.
+        diagnosis: As `diagnose_units` returns it, with `ablation_loss_change`.
         by_kind: Whether kinds come first; else all units count as equals.
     """
     kinds = diagnosis.kind.values

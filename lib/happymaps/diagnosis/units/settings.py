@@ -7,7 +7,7 @@ from happymaps.diagnosis.units.thresholds import Thresholds
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What `diagnose` was asked for, see there."""
+    """What `diagnose_units` was asked for, see there."""
 
     seeds: tuple[int, ...]
     thresholds: Thresholds

@@ -3,9 +3,9 @@
 Three things are slow where a network runs backward to a small input on a CPU: the input
 gradient of a convolution with few input channels, which the library's convolution
 computes at a twentieth of its usual rate; max pooling and the ReLU before it (see
-`happymaps.maps.forward.pooling`); and the whole last layer, where one channel of it is looked
-at (see `happymaps.maps.forward.channel_readout`). And dense layers of few rows round as other code does, so
-that an image's numbers would depend on how many stand beside it.
+`pooling`); and the whole last layer, where one channel of it is looked at (see
+`channel_readout`). And dense layers of few rows round as other code does, so that an
+image's numbers would depend on how many stand beside it.
 """
 
 from collections.abc import Callable
