@@ -86,9 +86,9 @@ def diagnose_network(
         A data set with the dimensions `unit` (filters), `y`, `x`, `color`, `order` and
         `kept_share` (from 1 to 0). By unit the variables of `diagnose_units` that are
         needed, and `held_out_loss_change`, `is_unused` (that change is less than 1 %
-        of the loss), `is_bright` (the mean of the raw maps lies above 0.65 of the range) and
-        `is_light_detector` (gray alone gives more than half of the gain, and light
-        excites). By what is left, `accuracy_diagnosed`, `accuracy_least_use` and
+        of the loss), `is_bright` (the mean of the raw maps lies above 0.65 of the
+        range) and `is_light_detector` (gray alone gives more than half of the gain, and
+        light excites). By what is left, `accuracy_diagnosed`, `accuracy_least_use` and
         `accuracy_random`. Without dimensions: `noise_auroc` (filters that are not
         dead), `noise_auroc_with_dead` and `static_auroc`; `smallest_share` of the
         diagnosed order, `smallest_share_least_use` and `smallest_share_random`;
