@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from test_report import (
     HOSTILE,
+    MISREAD,
     add_collection,
     add_run,
     html_output,
@@ -16,6 +17,7 @@ from test_report import (
 )
 
 from happymaps_pages import build_site
+from happymaps_pages.html.sanitize import clean_fragment
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="NO BROWSER TESTS: playwright is not installed"
@@ -174,6 +176,18 @@ def test_wide_figures_and_tables_scroll_in_their_frames_on_a_phone(page, site):
 def test_nothing_of_a_notebook_runs(page, site):
     visit(page, site, "faces/one/index.html")
     assert page.evaluate("window.hacked") is None
+
+
+def test_what_a_browser_reads_otherwise_runs_only_unfiltered(page):
+    counting = "<script>calls = 0; run = () => calls++</script>"
+    calls = "new Promise((tell) => setTimeout(() => tell(calls), 50))"
+    ran = []
+    for html in MISREAD:
+        page.set_content(counting + html)
+        ran.append(page.evaluate(calls))
+        page.set_content(counting + clean_fragment(html))
+        assert page.evaluate(calls) == 0
+    assert ran == [1, 1, 1, 1, 1, 1, 0, 0]
 
 
 def test_the_policy_blocks_scripts_and_outside_pictures(page, site):

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from happymaps_pages.content.sweep_data import label_of, read_sweep, value_text
-from happymaps_pages.html.charts import BOTTOM, TOP, line_chart, nice_ticks
+from happymaps_pages.html.charts import line_chart
 from happymaps_pages.html.map_pictures import (
     DRAWN,
     FLAT,
@@ -152,21 +152,29 @@ def test_a_cover_shows_a_few_maps_of_a_large_grid(colors):
 # ---------------------------------------------------------------------------- charts
 
 
+def drawn(chart):
+    return BeautifulSoup(chart.svg, "html.parser")
+
+
+def labels(chart):
+    """The numbers and names on the axes, and below them what the x axis is."""
+    return [text.get_text() for text in drawn(chart).select("text")]
+
+
 @pytest.mark.parametrize(
-    ("low", "high", "expected"),
+    ("values", "expected"),
     [
-        (0, 1, [0, 0.5, 1]),
-        (0.13, 0.97, [0, 0.5, 1]),
-        (-3, 5, [-4, -2, 0, 2, 4, 6]),
-        (1.02, 1.04, [1.02, 1.025, 1.03, 1.035, 1.04]),
-        (7, 7, [2, 4, 6, 8, 10, 12]),
-        (0, 0, [-0.5, 0, 0.5]),
+        ([0, 1], ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        ([0.13, 0.97], ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        ([-3, 5], ["−4", "−2", "0", "2", "4", "6"]),
+        ([1.02, 1.04], ["1.020", "1.025", "1.030", "1.035", "1.040"]),
+        ([7, 7], ["6.6", "6.8", "7.0", "7.2", "7.4"]),
+        ([0, 0], ["−0.06", "−0.04", "−0.02", "0.00", "0.02", "0.04", "0.06"]),
     ],
 )
-def test_ticks_are_round_and_hold_the_range(low, high, expected):
-    ticks = nice_ticks(low, high)
-    assert ticks == expected
-    assert ticks[0] <= low <= high <= ticks[-1]
+def test_ticks_are_round_and_hold_the_range(values, expected):
+    chart = line_chart("s", "x", ["a", "b"], None, {"a": np.array(values)})
+    assert labels(chart) == ["a", "b", "x", *expected]
 
 
 def test_a_chart_breaks_its_line_where_a_number_is_missing():
@@ -177,25 +185,44 @@ def test_a_chart_breaks_its_line_where_a_number_is_missing():
         [1, 10, 100, 1000, 10000],
         {"a": np.array([0, 4, np.nan, 2, 4.0]), "b": np.full(5, np.nan)},
     )
-    assert chart.is_logarithmic
-    x = [tick.position for tick in chart.x_ticks]
-    assert np.allclose(np.diff(x), (x[-1] - x[0]) / 4)
-    assert [len(piece.split()) for piece in chart.lines[0].pieces] == [2, 2]
-    assert [dot.y for dot in chart.lines[0].dots] == [
-        BOTTOM,
-        TOP,
-        (BOTTOM + TOP) / 2,
-        TOP,
+    assert labels(chart)[:6] == [
+        *("1", "10", "100", "1000", "10000"),
+        "TV weight, logarithmic",
     ]
-    assert chart.lines[1].dots == ()
+    dots = drawn(chart).select("use:has(title)")
+    assert [dot.title.string for dot in dots] == ["a: 0", "a: 4", "a: 2", "a: 4"]
+    x, y = ([float(dot[side]) for dot in dots] for side in "xy")
+    assert np.allclose(
+        np.diff(x, prepend=2 * x[0] - x[1]) / (x[1] - x[0]), [1, 1, 2, 1]
+    )
+    assert np.allclose([y[1], y[2]], [y[3], (y[0] + y[1]) / 2])
+    (line,) = [
+        path["d"] for path in drawn(chart).select("path[style*=series-0]:not([id])")
+    ]
+    assert [len(piece.split("L")) for piece in line.split("M")[1:]] == [2, 2]
     assert chart.rows[2] == ("100", "–", "–")
 
 
 def test_a_chart_sorts_its_axis_and_is_absent_without_numbers():
     chart = line_chart("s", "x", ["3", "1"], [3, 1], {"a": np.array([9.0, 5.0])})
-    assert not chart.is_logarithmic
+    assert "x" in labels(chart)
     assert [row[0] for row in chart.rows] == ["1", "3"]
     assert line_chart("s", "x", ["1"], [1], {"a": np.array([np.nan])}) is None
+
+
+def test_texts_of_a_chart_are_escaped_and_no_formulas():
+    chart = line_chart(HOSTILE, "$x_1$", [HOSTILE, "$"], None, {HOSTILE: np.ones(2)})
+    assert labels(chart)[1:3] == ["$", "$x_1$"]
+    assert "<script" not in chart.svg and "<img" not in chart.svg
+
+
+def test_charts_of_a_page_share_no_id_and_are_drawn_alike_each_time():
+    def draw(title):
+        return line_chart(title, "x", ["1", "2"], [1, 2], {"a": np.array([1.0, 2.0])})
+
+    found = [[tag["id"] for tag in drawn(draw(title)).select("[id]")] for title in "ab"]
+    assert not set(found[0]) & set(found[1])
+    assert draw("a") == draw("a")
 
 
 def test_charts_hold_the_means_over_seeds_and_units():
@@ -263,7 +290,7 @@ def test_points_name_their_parameters():
         "activation",
     ]
     chart = make_charts(data, "point", "")[0]
-    assert not chart.is_joined and chart.is_logarithmic
+    assert not chart.is_joined and "learning rate, logarithmic" in labels(chart)
     assert [row[0] for row in chart.rows] == ["0.001", "0.01", "0.1", "1"]
 
 

@@ -43,11 +43,6 @@ class ActivationResult:
     overall: np.ndarray
     seconds: float
 
-    @property
-    def best_iteration(self) -> int:
-        """The iteration of the lowest overall loss, the first if there are several."""
-        return int(np.nanargmin(self.overall))
-
 
 @dataclasses.dataclass(frozen=True)
 class AttributionResult:

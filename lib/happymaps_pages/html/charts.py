@@ -1,61 +1,61 @@
-"""Small line charts as geometry for an SVG: `line_chart(...) -> Chart`.
+"""Small line charts: `line_chart(...) -> Chart`, drawn by matplotlib as SVG.
 
-The template draws them in the page's own colors, so that light and dark both read.
-Positions are in the units of a view box of `WIDTH` by `HEIGHT`.
+Colors are variables of the page's style sheet, so that light and dark both read.
 """
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import matplotlib as mpl
 import numpy as np
+from bs4 import BeautifulSoup
+from markupsafe import Markup
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from happymaps_pages.html.text import format_number
 
-WIDTH, HEIGHT = 420, 250
-LEFT, RIGHT, TOP, BOTTOM = 54, 406, 14, 212
-_NUM_TICKS = 4
+_SIZE = 420, 250  # width, height; points of matplotlib are units of the view box
 _LOG_RATIO = 20  # positive numbers that span more are drawn on a logarithmic scale
-_LETTER = 7.5  # width of a digit, and the least distance of two labels
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A labeled position on an axis."""
-
-    position: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Dot:
-    """A measured point and what it says."""
-
-    x: float
-    y: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line: its pieces, broken where a number is missing, and its dots."""
-
-    name: str
-    pieces: tuple[str, ...]
-    dots: tuple[Dot, ...]
+_LETTERS = 44  # that fit below the chart side by side
+# Variables of the style sheet, and the color that stands for each until the end.
+_NAMES = [*(f"series-{i}" for i in range(8)), "soft", "line", "line-strong", "card"]
+_COLORS = {name: f"#0c0c{index:02x}" for index, name in enumerate(_NAMES)}
+_locator = partial(ticker.MaxNLocator, nbins=5, steps=[1, 2, 5, 10])
+_STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",  # for the room of a text; the page chooses its own
+    "font.size": 12.5,
+    "axes.edgecolor": _COLORS["line-strong"],
+    "axes.labelcolor": _COLORS["soft"],
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": _COLORS["line"],
+    "xtick.color": _COLORS["line-strong"],
+    "xtick.labelcolor": _COLORS["soft"],
+    "ytick.labelcolor": _COLORS["soft"],
+    "ytick.left": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 7,
+}
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What the template needs to draw a chart and the table beside it."""
+    """A drawing, and the table beside it: its header names the lines after x."""
 
     title: str
     x_label: str
-    is_logarithmic: bool
     is_joined: bool
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    lines: tuple[Line, ...]
+    svg: Markup
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
@@ -80,90 +80,86 @@ def line_chart(
         joined: Whether dots are joined by a line.
     """
     values = np.array([*lines.values()], np.float64)
-    if not np.isfinite(values).any():
+    values[~np.isfinite(values)] = np.nan
+    if np.isnan(values).all():
         return None
-    x, is_logarithmic = _place_x(x_texts, x_numbers)
-    ticks = nice_ticks(float(np.nanmin(values)), float(np.nanmax(values)))
-    low, high = ticks[0], ticks[-1]
-    y = BOTTOM - (values - low) / (high - low) * (BOTTOM - TOP)
+    x = np.arange(len(x_texts)) if x_numbers is None else np.asarray(x_numbers, float)
     order = np.argsort(x, kind="stable")
-    names = list(x_texts)
-    if x_numbers is not None:
-        short = [f"{each:.3g}" for each in x_numbers]
-        names = [min(pair, key=len) for pair in zip(names, short, strict=True)]
+    # The salt keeps the charts of a page from sharing ids.
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": title}):
+        figure = Figure([side / 72 for side in _SIZE], layout="constrained")
+        axes = figure.subplots()
+        for index, row in enumerate(values):
+            color = _COLORS[f"series-{index % 8}"]
+            axes.plot(
+                x[order],
+                row[order],
+                gid=f"line-{index}",
+                color=color,
+                marker="os^D"[index % 4],
+                markerfacecolor=color if index < 8 else _COLORS["card"],
+                linestyle=("-" if index < 8 else "--") if joined else "none",
+                clip_on=False,
+            )
+        span = ticker.Locator().nonsingular(np.nanmin(values), np.nanmax(values))
+        ticks = _locator().tick_values(*span)
+        axes.set(yticks=ticks, ylim=(ticks[0], ticks[-1]))
+        axes.yaxis.set_major_formatter(ticker.ScalarFormatter(useOffset=False))
+        axes.set_xlabel(x_label)
+        if x_numbers is None:
+            _name_places(axes, x_texts)
+        else:
+            _set_scale(axes, x)
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", transparent=True)
+    dots = [
+        [f"{name}: {_text(value)}" for value in row[order] if math.isfinite(value)]
+        for name, row in zip(lines, values, strict=True)
+    ]
     return Chart(
         title,
         x_label,
-        is_logarithmic,
         joined,
-        _thin([Tick(float(x[i]), names[i]) for i in order]),
-        tuple(Tick(BOTTOM - (t - low) / (high - low) * (BOTTOM - TOP), _text(t))
-              for t in ticks),
-        tuple(_draw(name, x[order], row[order], value[order], joined)
-              for name, row, value in zip(lines, y, values, strict=True)),
+        _finish(drawn.getvalue(), dots),
         (x_label, *lines),
         tuple((x_texts[i], *(_text(v) for v in values[:, i])) for i in order),
-    )  # fmt: skip
-
-
-def nice_ticks(low: float, high: float) -> list[float]:
-    """Return round numbers, 1, 2 or 5 times a power of ten apart, around a range."""
-    span = high - low
-    if span <= 1e-12 * max(1.0, abs(low), abs(high)):
-        span = abs(high) or 1.0
-        low, high = low - span / 2, high + span / 2
-    rough = span / _NUM_TICKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(f * power for f in (1, 2, 5, 10) if f * power >= rough * (1 - 1e-9))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
-
-
-def _place_x(
-    texts: Sequence[str], numbers: Sequence[float] | None
-) -> tuple[np.ndarray, bool]:
-    values = np.arange(len(texts)) if numbers is None else np.asarray(numbers, float)
-    is_logarithmic = bool(
-        numbers is not None
-        and values.min() > 0
-        and values.max() / values.min() > _LOG_RATIO
     )
-    if is_logarithmic:
-        values = np.log(values)
-    span = float(np.ptp(values))
-    share = (values - values.min()) / span if span else np.full(len(values), 0.5)
-    return LEFT + 12 + share * (RIGHT - LEFT - 24), is_logarithmic
 
 
-def _thin(ticks: list[Tick]) -> tuple[Tick, ...]:
-    """Return ticks that stand far enough apart for their labels."""
-    kept = []
-    for tick in ticks:
-        text = tick.text if len(tick.text) <= 12 else f"{tick.text[:11]}…"
-        before = kept[-1] if kept else Tick(-math.inf, "")
-        space = _LETTER * (len(text) + len(before.text)) / 2 + _LETTER
-        if tick.position - before.position >= space:
-            kept.append(Tick(tick.position, text))
-    return tuple(kept)
+def _set_scale(axes: Axes, x: np.ndarray) -> None:
+    axes.xaxis.set_major_locator(_locator(integer=not np.any(x % 1)))
+    if x.min() > 0 and x.max() / x.min() > _LOG_RATIO:
+        axes.set_xscale("log")
+        between = (1, 2, 5) if x.max() / x.min() < 100 else (1,)
+        axes.xaxis.set_major_locator(ticker.LogLocator(subs=between))
+        axes.xaxis.set_minor_locator(ticker.NullLocator())
+        axes.set_xlabel(f"{axes.get_xlabel()}, logarithmic")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
 
 
-def _draw(
-    name: str, x: np.ndarray, y: np.ndarray, values: np.ndarray, joined: bool
-) -> Line:
-    pieces, piece = [], []
-    for left, top in zip(x, y, strict=True):
-        if math.isfinite(top):
-            piece.append(f"{left:.1f},{top:.1f}")
-        elif piece:
-            pieces.append(" ".join(piece))
-            piece = []
-    pieces.append(" ".join(piece))
-    dots = tuple(
-        Dot(round(float(left), 1), round(float(top), 1), f"{name}: {_text(value)}")
-        for left, top, value in zip(x, y, values, strict=True)
-        if math.isfinite(top)
-    )
-    return Line(name, tuple(p for p in pieces if " " in p) if joined else (), dots)
+def _name_places(axes: Axes, texts: Sequence[str]) -> None:
+    short = [text if len(text) <= 16 else f"{text[:15]}…" for text in texts]
+    axes.xaxis.set_major_locator(ticker.FixedLocator(range(len(texts)), nbins=20))
+    axes.xaxis.set_major_formatter(lambda place, _: short[round(place)])
+    if sum(map(len, short)) > _LETTERS:
+        for label in axes.get_xticklabels():
+            label.set(rotation=40, ha="right", rotation_mode="anchor")
+
+
+def _finish(svg: str, dots: list[list[str]]) -> Markup:
+    """Return a drawing for a page: its colors, and what each dot says."""
+    for name, color in _COLORS.items():
+        svg = svg.replace(color, f"var(--{name})")
+    soup = BeautifulSoup(svg[svg.index("<svg") :], "html.parser").svg
+    for index, texts in enumerate(dots):
+        marks = soup.select(f"#line-{index} use")
+        for mark, text in zip(marks, texts, strict=True):
+            mark.append(soup.new_tag("title", string=text))
+    soup.metadata.decompose()
+    soup.style.decompose()  # for all of the page, which refuses it
+    for group in soup.select("g[id]"):
+        del group["id"]
+    return Markup(soup.decode_contents())
 
 
 def _text(value: float) -> str:

@@ -1,14 +1,15 @@
 """HTML that cannot act: an allow-list of elements, attributes and addresses.
 
-Notebook outputs and Markdown may hold any HTML. `clean_fragment` parses it and writes
-back only what is listed here, so nothing that runs, loads or submits survives, even
-where a browser would not honour the page's content security policy.
+Notebook outputs and Markdown may hold any HTML. `clean_fragment` has nh3 parse it, as a
+browser does, and write back only what is listed here, so nothing that runs, loads or
+submits survives, even where a browser would not honour the page's content security
+policy.
 """
 
 import re
 
-from bs4 import BeautifulSoup, Comment, Tag
-from bs4.element import PreformattedString
+import nh3
+from bs4 import BeautifulSoup
 
 _KEPT = """
     a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt
@@ -34,8 +35,10 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan", "align", "scope"},
     "details": {"open"},
 }
-_LINK = re.compile(r"(?:(?:https?|mailto):|#|[^:]*$|[^:/?#]*[/?#])", re.IGNORECASE)
+_SCHEMES = {"http", "https", "mailto", "data"}  # `data` for pictures alone
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE)
+# Browsers ignore such characters inside a scheme.
+_DATA = re.compile(r"[\x00-\x20]*".join(["", *"data:"]), re.IGNORECASE)
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _CELL_ID = re.compile(r"#[\w-]+")
 
@@ -48,64 +51,47 @@ def clean_fragment(html: str) -> str:
 
     Returns:
         Well-formed HTML. The text of unknown elements is kept, that of scripts, forms
-        and embedded documents is not. Cell colours of a pandas style sheet become
-        `style` attributes.
+        and embedded documents is not. A picture from elsewhere would leave the site:
+        its description stays. Cell colors of a pandas style sheet become `style`
+        attributes.
     """
+    clean = nh3.clean(
+        _simplify(html),
+        tags=set(_KEPT.split()),
+        clean_content_tags=set(_DROPPED.split()),
+        attributes=_ATTRIBUTES,
+        attribute_filter=_clean_value,
+        url_schemes=_SCHEMES,
+        filter_style_properties=set(_STYLES.split()),
+        link_rel=None,
+    )
+    return _describe_absent(clean) if "<img" in clean else clean
+
+
+def _clean_value(_tag: str, name: str, value: str) -> str | None:
+    if name == "src":
+        return value if _PICTURE.match(value) else None
+    return None if name == "href" and _DATA.match(value) else value
+
+
+def _describe_absent(html: str) -> str:
+    soup = BeautifulSoup(html, "html.parser")
+    for image in soup.select("img:not([src])"):
+        image.replace_with(str(image.get("alt", "")))
+    return str(soup)
+
+
+def _simplify(html: str) -> str:
+    """Return the HTML of pandas and xarray in a form that needs no style sheet."""
+    if "xr-text-repr-fallback" not in html and "<style" not in html:
+        return html
     soup = BeautifulSoup(html, "html.parser")
     text_form = soup.select_one("pre.xr-text-repr-fallback")
     if text_form is not None:  # xarray's rich form needs scripts and its own styles
         text_form.attrs = {}
         return str(text_form)
     _inline_style_sheets(soup)
-    for node in soup.find_all(string=lambda text: isinstance(text, Comment)):
-        node.extract()
-    for node in soup.find_all(string=lambda t: isinstance(t, PreformattedString)):
-        node.extract()
-    for tag in soup.find_all(True):
-        _clean_tag(tag)
     return str(soup)
-
-
-def _clean_tag(tag: Tag) -> None:
-    if tag.decomposed:
-        return
-    if tag.name in _DROPPED.split():
-        tag.decompose()
-    elif tag.name not in _KEPT.split():
-        tag.unwrap()
-    else:
-        _clean_attributes(tag)
-
-
-def _clean_attributes(tag: Tag) -> None:
-    allowed = _ATTRIBUTES["*"] | _ATTRIBUTES.get(tag.name, set())
-    for name in [name for name in tag.attrs if name not in allowed]:
-        del tag[name]
-    if "style" in tag.attrs:
-        tag["style"] = _clean_style(str(tag["style"]))
-        if not tag["style"]:
-            del tag["style"]
-    if "href" in tag.attrs and not _is_safe_link(str(tag["href"])):
-        del tag["href"]
-    if tag.name == "img" and not _PICTURE.match(str(tag.get("src", ""))):
-        # A picture from elsewhere would leave the site: its description stays.
-        tag.replace_with(str(tag.get("alt", "")))
-
-
-def _is_safe_link(address: str) -> bool:
-    # Browsers ignore these characters inside a scheme: "java\nscript:" would run.
-    compact = re.sub(r"[\x00-\x20]", "", address)
-    return bool(_LINK.match(compact))
-
-
-def _clean_style(style: str) -> str:
-    kept = []
-    for declaration in style.split(";"):
-        name, _, value = (part.strip().lower() for part in declaration.partition(":"))
-        plain = re.fullmatch(r"[\w\s#.,%+()-]+", value) and "url" not in value
-        if name in _STYLES.split() and plain:
-            kept.append(f"{name}: {value}")
-    return "; ".join(kept)
 
 
 def _inline_style_sheets(soup: BeautifulSoup) -> None:

@@ -10,7 +10,6 @@ Algorithm, doi:10.1109/TC.1977.1674733.
 
 import numpy as np
 
-KERNEL_CLASSES = ("zero", "mean", "edge", "line", "mixed")
 GROUPS = {"mean": slice(0, 1), "edge": slice(1, 5), "line": slice(5, 9)}
 _ROOT = np.sqrt(2)
 _MASKS = (
@@ -87,7 +86,7 @@ def patch_shares(images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def classify_kernels(kernels: np.ndarray, *, share: float = 0.5) -> np.ndarray:
-    """Return the class of each filter, one of `KERNEL_CLASSES`.
+    """Return the class of each filter.
 
     `"zero"` without any energy; `"mean"`, `"edge"` or `"line"` with more than `share`
     of it; else `"mixed"`.

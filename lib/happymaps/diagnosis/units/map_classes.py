@@ -5,8 +5,6 @@ import numpy as np
 from happymaps.diagnosis.units.kernel_classes import patch_shares
 from happymaps.diagnosis.units.thresholds import Thresholds
 
-MAP_CLASSES = ("mean", "edge", "line", "mixed", "flat")
-
 
 def measure_patches(maps: np.ndarray) -> dict[str, np.ndarray]:
     """Return the shares of `edge` and `line` of each unit's maps, mean over starts.
@@ -29,7 +27,7 @@ def classify_maps(
     is_brightness: np.ndarray,
     thresholds: Thresholds,
 ) -> np.ndarray:
-    """Return the class of each unit's maps, one of `MAP_CLASSES`.
+    """Return the class of each unit's maps.
 
     `"mean"` if uniform gray does most of what the map does; else `"edge"` or `"line"`
     by the share of its 3x3 patches; else `"mixed"`; `"flat"` if it has no pattern.
