@@ -7,7 +7,7 @@ REPORT_OPTIONS := $(if $(DATASET),--dataset "$(DATASET)") $(if $(MODEL),--model 
 	$(if $(PROFILE),--profile "$(PROFILE)") $(if $(IMAGE_SIZE),--image-size "$(IMAGE_SIZE)") \
 	$(OPTIONS)
 
-.PHONY: help report test unit lab lint lock notebooks clean
+.PHONY: help report test check unit lab lint lock notebooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,7 +38,10 @@ test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed noteboo
 	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 \
 	  -n 2 --dist loadfile -q
 
-unit: $(STAMP) ## the unit tests alone
+check: $(STAMP) lint ## a minute: lint, rules, and the tests of the rooms that the change touches
+	@$(BIN)/python -m pytest $$($(BIN)/python tests/touched_rooms.py) -n 2 --dist worksteal -q -p no:nbval
+
+unit: $(STAMP) ## all tests but the comparison of the notebooks
 	@echo "Unit tests ..."
 	@$(BIN)/python -m pytest tests -n 2 --dist worksteal -q -p no:nbval
 
