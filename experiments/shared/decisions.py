@@ -3,10 +3,13 @@
 The pieces that the points of several follow-ups have in common.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import xarray as xr
 
-from experiments.shared.networks import Network
+if TYPE_CHECKING:
+    from happymaps.networks.study import Study
 
 # Name in a result -> what it is, and its unit.
 MEANINGS = {
@@ -21,7 +24,7 @@ MEANINGS = {
 }
 
 
-def measure_accuracies(network: Network) -> dict[str, float]:
+def measure_accuracies(study: "Study") -> dict[str, float]:
     """Return the numbers that every point reports.
 
     Returns:
@@ -31,23 +34,23 @@ def measure_accuracies(network: Network) -> dict[str, float]:
     from happymaps.networks.training import evaluate
 
     new, known = (
-        evaluate(network.model, part) for part in (network.held_out, network.learned)
+        evaluate(study.model, part) for part in (study.held_out, study.learned)
     )
     kinds = ("accuracy", "balanced_accuracy")
     return {
         **{kind: new[kind] for kind in kinds},
         **{f"training_{kind}": known[kind] for kind in kinds},
-        "num_parameters": network.model.count_params(),
+        "num_parameters": study.model.count_params(),
     }
 
 
 def map_decisions(
-    network: Network, *, num_starts: int, num_steps: int, tv_weight: float
+    study: "Study", *, num_starts: int, num_steps: int, tv_weight: float
 ) -> xr.Dataset:
     """Return the maps of all decision neurons, before the softmax.
 
     Args:
-        network: The network; it is not changed.
+        study: With the network; it is not changed.
         num_starts: Random starts of each map, the same for each network, >= 1.
         num_steps: Steps of the optimization.
         tv_weight: Weight of `TotalVariation`; the norm has that of `LpNorm()`.
@@ -61,7 +64,7 @@ def map_decisions(
     from happymaps.maps.scoring import layer_objectives
     from happymaps.networks.inspection import output_layer
 
-    model = network.model
+    model = study.model
     return maximize(
         model,
         layer_objectives(model, output_layer(model)),

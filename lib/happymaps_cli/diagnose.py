@@ -3,12 +3,12 @@
 import json
 import math
 import os
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.guard import report_errors
 from happymaps_runs.folders import (
     check_free_space,
@@ -20,7 +20,6 @@ from happymaps_runs.folders import (
 from happymaps_runs.inputs import resolve_dataset, resolve_model
 
 _FOLDER = Path("reports") / "diagnosis"
-_SIZE = re.compile(r"[1-9]\d{0,4}x[1-9]\d{0,4}")
 _SUMMARY = "summary.json"
 _MARK = {"made_by": "happymaps diagnose"}  # a folder with it may be replaced
 
@@ -61,7 +60,7 @@ def diagnose(
     """Say what a network's decisions rest on, what its units do, and what to mend."""
     pixels = lowest_pixel, highest_pixel
     _check_numbers(seeds, units, steps, *pixels)
-    _check_size(image_size)
+    parse_image_size(image_size or "", "--image-size")  # before anything is opened
     path, images = resolve_model(model), resolve_dataset(dataset)
     names = Path(path).stem, Path(images.partition(":")[2] or images).name
     folder = _check_out(out or _FOLDER / slug("-".join(names)))
@@ -137,14 +136,6 @@ def _check_writable(parent: Path) -> None:
         raise ValueError(
             "--out must lie in a folder that can be written to. Received: a path in "
             f"{str(existing)!r}, which cannot. Choose another."
-        )
-
-
-def _check_size(image_size: str | None) -> None:
-    if image_size is not None and not _SIZE.fullmatch(image_size):
-        raise ValueError(
-            "--image-size must be height and width in pixels, as in 60x64. "
-            f"Received: {image_size!r}."
         )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from happymaps.base import paths
+from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.diagnose import diagnose
 from happymaps_cli.guard import print_table, report_errors, split_parameters
 from happymaps_cli.sweeps import compare, runs, sweep
@@ -23,7 +23,6 @@ from happymaps_runs.plans.collection import run_plan
 from happymaps_runs.plans.refresh import committed_notebooks, refresh_notebooks
 
 _PLAN = paths.repository_root() / "experiments" / "plan.yaml"
-_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 
 app = typer.Typer(
     help="Run notebooks on Keras networks, and report what they found.",
@@ -116,7 +115,7 @@ def report(
         plan,
         dataset=None if dataset is None else resolve_dataset(dataset),
         model=None if model is None else resolve_model(model),
-        image_size=None if image_size is None else _split_size(image_size),
+        image_size=parse_image_size(image_size or "", "--image-size"),
         others=split_parameters(parameter),
         profile=profile,
         out=out,
@@ -129,16 +128,6 @@ def report(
     print(f"The report: {build_site(out)}")
     if any(record.status != "completed" for record in records):
         raise typer.Exit(1)
-
-
-def _split_size(text: str) -> tuple[int, int]:
-    size = _SIZE.fullmatch(text)
-    if not size:
-        raise ValueError(
-            "--image-size must be height and width in pixels, as in 60x64. "
-            f"Received: {text!r}."
-        )
-    return int(size.group(1)), int(size.group(2))
 
 
 @app.command()

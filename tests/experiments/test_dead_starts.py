@@ -13,7 +13,7 @@ from experiments.experiment1.measures.hidden_brightness import (
     mean_energy_share,
     measure_control,
 )
-from experiments.shared.networks import Network
+from happymaps.networks.study import Study
 
 BOX = np.full((3, 3), 1 / 9)
 LEVELS = (0.1, 0.5, 0.9)  # of the flat images that stand for real ones
@@ -47,8 +47,8 @@ def measured(network, images):
     data = SimpleNamespace(images=images)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "experiments.shared.networks.open_network",
-            lambda *_, **__: Network(network, data, data),
+            "happymaps.networks.study.open_study",
+            lambda *_, **__: Study(network, data, data, data),
         )
         return measure_dead_starts(
             climbed=["filters"], num_units=4, num_steps=20, filter_tv_weight=0.0

@@ -12,7 +12,7 @@ from experiments.experiment1.measures.depth_and_width import (
     measure_form,
     parse_form,
 )
-from experiments.shared.networks import Network
+from happymaps.networks.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def described(keras):
             "score_end": (("objective", "seed"), [[2.0, 2.5, 3.0]]),
         }
     )
-    return _describe(Network(model, learned, learned), maps, "filter")
+    return _describe(Study(model, learned, learned, learned), maps, "filter")
 
 
 def test_gain_is_measured_in_spans_of_learned_images(described):

@@ -21,6 +21,7 @@ from experiments.experiment2.measures.sanity_checks import measure_sanity
 from experiments.experiment2.measures.which_method_is_faithful import (
     measure_faithfulness,
 )
+from happymaps.base.sweepable import Source
 from happymaps.datasets import load_dataset
 from happymaps.networks.models import build_cnn, save_model
 from happymaps_runs.store.functions import function_parameters
@@ -38,7 +39,7 @@ def brought(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def point(brought):
-    return open_point("synthetic_faces", model=brought, num_images=6)
+    return open_point(Source(model=brought), num_images=6)
 
 
 @pytest.fixture(scope="module")
@@ -62,20 +63,18 @@ def faithful(brought):
 def test_images_are_as_many_of_each_class_and_spread(point):
     assert point.chosen.class_counts().tolist() == [3, 3]
     assert len(set(point.chosen.metadata["file"])) == 6
-    assert point.baseline == pytest.approx(float(point.learned.images.mean()))
+    assert point.baseline == pytest.approx(float(point.study.learned.images.mean()))
 
 
 def test_images_of_one_class_alone(brought):
-    found = open_point("synthetic_faces", model=brought, num_images=5, class_index=1)
+    found = open_point(Source(model=brought), num_images=5, class_index=1)
     assert found.chosen.labels.tolist() == [1] * 5
     with pytest.raises(ValueError, match="class_index one of 0 to 1"):
-        open_point("synthetic_faces", model=brought, num_images=5, class_index=2)
+        open_point(Source(model=brought), num_images=5, class_index=2)
 
 
 def test_pixel_range_scales_the_images(brought, point):
-    scaled = open_point(
-        "synthetic_faces", model=brought, num_images=6, highest_pixel=255.0
-    )
+    scaled = open_point(Source(model=brought, highest_pixel=255.0), num_images=6)
     assert scaled.chosen.images == pytest.approx(255 * point.chosen.images, rel=1e-5)
 
 
@@ -209,6 +208,6 @@ def test_unlearned_maps_are_those_of_the_sanity_check(faithful, sanity):
 
 
 def test_head_area_is_that_of_the_images(faithful, brought):
-    chosen = open_point("synthetic_faces", model=brought, num_images=4).chosen
+    chosen = open_point(Source(model=brought), num_images=4).chosen
     area = head_masks(chosen)["head"].mean()
     assert float(faithful["head_area"]) == pytest.approx(area)

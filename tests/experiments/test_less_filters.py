@@ -6,7 +6,7 @@ import pytest
 import happymaps as hm
 from experiments.experiment1.measures.less_filters import measure_width
 from experiments.shared.decisions import map_decisions, measure_accuracies
-from experiments.shared.networks import Network
+from happymaps.networks.study import Study
 
 SMALL = {"image_size": "24x24", "num_filters": 1, "num_steps": 5}
 
@@ -74,7 +74,7 @@ def test_accuracies_of_a_network_that_always_says_the_same(keras):
     weights[-1][0] = 1  # the bias of "not left"
     network.set_weights(weights)
     left = images.take(images.labels == 1)
-    found = measure_accuracies(Network(network, images, left))
+    found = measure_accuracies(Study(network, images, images, left))
     assert found == {
         "accuracy": 0,
         "balanced_accuracy": 0,
@@ -90,7 +90,7 @@ def test_decision_maps_of_a_linear_network_follow_its_weights(
     weights = np.stack([checkerboard.ravel(), -checkerboard.ravel()], axis=1)
     model = dense_network(100 * weights, activation="softmax")
     maps = map_decisions(
-        Network(model, None, None), num_starts=2, num_steps=80, tv_weight=0.0
+        Study(model, None, None, None), num_starts=2, num_steps=80, tv_weight=0.0
     )
     signs = np.sign(maps.image.values[..., 0] - 0.5)
     np.testing.assert_array_equal(signs[0, 0], np.sign(checkerboard))

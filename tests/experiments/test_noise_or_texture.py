@@ -1,7 +1,5 @@
 """Repeats of maps: surrogates, kinds, and what is known before any step."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -11,9 +9,9 @@ from experiments.experiment1.measures.noise_or_texture import (
     measure_repeats,
     random_phases,
 )
-from experiments.shared.networks import Network
 from happymaps.maps.engine.starts import start_images
 from happymaps.networks.random_controls import fresh_weights, make_twin
+from happymaps.networks.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +24,9 @@ def network():
 @pytest.fixture(scope="module")
 def measured(network):
     """Return what is measured where no step was taken: the maps are their starts."""
-    opened = Network(network, SimpleNamespace(), SimpleNamespace())
+    opened = Study(network, None, None, None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "experiments.shared.networks.open_network", lambda *_, **__: opened
-        )
+        patch.setattr("happymaps.networks.study.open_study", lambda *_, **__: opened)
         return measure_repeats(
             layers=["conv2d_1"],
             twins=["shuffled"],

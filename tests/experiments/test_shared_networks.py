@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 
 import happymaps as hm
-from experiments.shared.networks import open_network
+from happymaps.networks.study import open_study
 
-SMALL = {"image_size": "24x24", "filters": (2, 2), "dense_units": (4,)}
+SMALL = {
+    "split": "person",
+    "image_size": "24x24",
+    "filters": (2, 2),
+    "dense_units": (4,),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +33,7 @@ def untrained(monkeypatch):
 
 def test_a_seed_names_the_people_that_a_network_has_not_seen(untrained):
     people = [
-        set(open_network("synthetic_faces", seed=s, **SMALL).held_out.metadata.person)
+        set(open_study("synthetic_faces", seed=s, **SMALL).held_out.metadata.person)
         for s in (0, 1, 5)
     ]
     assert people[0] == people[2]
@@ -37,7 +42,7 @@ def test_a_seed_names_the_people_that_a_network_has_not_seen(untrained):
 
 def test_networks_of_several_seeds_can_be_trained_without_the_same_people(untrained):
     people = [
-        set(open_network("synthetic_faces", **case, **SMALL).held_out.metadata.person)
+        set(open_study("synthetic_faces", **case, **SMALL).held_out.metadata.person)
         for case in ({"seed": 3}, {"seed": 1, "fold": 3}, {"seed": 1})
     ]
     assert people[0] == people[1]
@@ -45,16 +50,27 @@ def test_networks_of_several_seeds_can_be_trained_without_the_same_people(untrai
 
 
 def test_nobody_is_on_both_sides_of_the_split(untrained):
-    found = open_network("synthetic_faces", seed=3, **SMALL)
-    learned, new = (set(part.metadata.person) for part in found[1:])
+    found = open_study("synthetic_faces", seed=3, **SMALL)
+    learned, new = (
+        set(part.metadata.person) for part in (found.learned, found.held_out)
+    )
     assert not learned & new
     assert len(found.learned) + len(found.held_out) == 640
     assert found.learned.images.shape[1:] == (24, 24, 1)
+    assert found.parts == {"train": found.learned, "test": found.held_out}
+
+
+def test_networks_of_all_seeds_have_the_same_images_in_the_range_asked_for(untrained):
+    plain = open_study("synthetic_faces", split="image").dataset
+    found = open_study("synthetic_faces", split="image", seed=3, pixel_range=(-1, 1))
+    assert plain.images.shape == (640, 30, 32, 1)
+    np.testing.assert_allclose(found.dataset.images, 2 * plain.images - 1, atol=1e-6)
+    assert len(found.held_out) == 128
 
 
 def test_networks_differ_in_their_seed_and_are_found_again(kept):
     first, again, other = (
-        open_network("synthetic_faces", seed=s, **SMALL).model for s in (0, 0, 5)
+        open_study("synthetic_faces", seed=s, **SMALL).model for s in (0, 0, 5)
     )
     for one, two in zip(first.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
@@ -65,7 +81,10 @@ def test_networks_differ_in_their_seed_and_are_found_again(kept):
 def test_a_network_brought_along_is_looked_into_with_all_images(tmp_path):
     network = hm.networks.build_cnn((20, 24, 1), 2, filters=(2,), dense_units=())
     path = hm.networks.save_model(network, tmp_path / "mine.keras")
-    found = open_network("synthetic_faces", model=str(path), pixel_range=(0, 255))
-    assert found.learned is found.held_out
+    found = open_study(
+        "synthetic_faces", model=str(path), pixel_range=(0, 255), split="person"
+    )
+    assert found.learned is found.held_out is found.dataset
+    assert list(found.parts) == ["all"]
     assert found.held_out.images.shape == (640, 20, 24, 1)
     assert 1 < found.held_out.images.max() <= 255

@@ -5,13 +5,10 @@ import pandas as pd
 import pytest
 
 import happymaps as hm
-from experiments.experiment0.measures.train_one_network import (
-    dead_share,
-    split_fold,
-    train_network,
-)
+from experiments.experiment0.measures.train_one_network import dead_share, train_network
 from happymaps.base import paths
 from happymaps.datasets import Dataset, load_dataset
+from happymaps.datasets.splitting import split_fold
 from happymaps.networks.models import fingerprint
 from happymaps_runs.notebooks.parameters import read_parameters
 from happymaps_runs.store.functions import function_parameters

@@ -13,17 +13,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from sklearn.metrics import confusion_matrix
-from sklearn.model_selection import StratifiedKFold
 
-from happymaps.base.messages import unknown_name
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import TrainedSource, sweepable
 from happymaps.base.variable_labels import label_variables
-from happymaps.datasets import Dataset, person_folds
+from happymaps.datasets import Dataset
+from happymaps.datasets.splitting import split_fold
 
 if TYPE_CHECKING:
     from happymaps.backend import keras
 
-SPLITS = ("image", "person")
 _AT_ONCE = 64  # images
 # Name in the result -> what it is, and its unit.
 _MEANINGS = {
@@ -48,9 +46,7 @@ _MEANINGS = {
 @sweepable
 def train_network(
     *,
-    dataset: str = "synthetic_faces",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: TrainedSource,
     num_filters: int = 32,
     num_dense_units: int = 64,
     split: str = "person",
@@ -66,9 +62,7 @@ def train_network(
     The images are dealt into folds; one is held out, the others are learned from.
 
     Args:
-        dataset: As in `load_dataset`.
-        image_size: `"HEIGHTxWIDTH"`, at least 24x24 or so; empty for that of the data.
-        target: What the faces are labeled for.
+        source: The images, of 24x24 pixels at least, or so.
         num_filters: Of the first and of the second convolution, >= 1; the third has
             twice as many.
         num_dense_units: Of each of the two hidden dense layers, >= 1.
@@ -106,7 +100,12 @@ def train_network(
         epochs=epochs,
         patience=patience,
     )
-    images = open_images(dataset, image_size=image_size, target=target, seed=data_seed)
+    images = open_images(
+        source.dataset,
+        image_size=source.image_size,
+        target=source.target,
+        seed=data_seed,
+    )
     learned, held_out = split_fold(
         images, split=split, num_folds=num_folds, fold=fold, seed=data_seed
     )
@@ -166,41 +165,6 @@ def _measure(network: "keras.Model", learned: Dataset, held_out: Dataset) -> dic
         "num_held_out_images": len(held_out),
         "confusion": (("true_class", "predicted_class"), table),
     }
-
-
-def split_fold(
-    dataset: Dataset, *, split: str, num_folds: int, fold: int, seed: int
-) -> tuple[Dataset, Dataset]:
-    """Return all folds but one, and that one: over all folds, each image once.
-
-    Args:
-        dataset: What to split.
-        split: `"person"` or `"image"`, as in `train_network`.
-        num_folds: How many folds, >= 2.
-        fold: Which is held out: 0 to `num_folds` - 1.
-        seed: Of what comes into which fold.
-
-    Raises:
-        ValueError: As in `train_network`.
-    """
-    if split not in SPLITS:
-        raise ValueError(unknown_name("split", split, SPLITS))
-    if not 0 <= fold < num_folds:
-        raise ValueError(
-            f"fold must lie between 0 and num_folds - 1, {num_folds - 1}. Received: "
-            f"{fold}. The first fold is 0."
-        )
-    if split == "person":
-        return person_folds(dataset, num_folds=num_folds, seed=seed)[fold]
-    rarest = dataset.class_counts().min()
-    if not 2 <= num_folds <= rarest:
-        raise ValueError(
-            "num_folds must lie between 2 and the number of images of the rarest "
-            f"class, {rarest}. Received: {num_folds}."
-        )
-    folds = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
-    learned, held_out = list(folds.split(dataset.images, dataset.labels))[fold]
-    return dataset.take(learned), dataset.take(held_out)
 
 
 def dead_share(

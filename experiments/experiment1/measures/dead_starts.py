@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from experiments.experiment1.measures.hidden_brightness import draw_filters
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.base.variable_labels import label_variables
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ class _Climb(NamedTuple):
 @sweepable
 def measure_dead_starts(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
+    source: Source,
     climbed: list[str] = [],  # noqa: B006 - never changed
     num_units: int = 8,
     num_filters: int = 32,
@@ -59,17 +54,11 @@ def measure_dead_starts(
     num_steps: int = 60,
     filter_tv_weight: float = 0.01,
     dense_tv_weight: float = 10.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Return how many units of a network are off at the start, and how far maps climb.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: Path of a network to look into; empty for the follow-ups' own.
-        image_size: `"HEIGHTxWIDTH"`, as in `open_network`.
-        target: What the faces are labeled for.
-        lowest_pixel: Black for the network.
-        highest_pixel: White for the network.
+        source: The network.
         climbed: Layers whose maps are made; empty for all convolutions and hidden dense
             layers, which are counted in any case.
         num_units: Units of each layer whose maps are made, evenly spread; of all layers
@@ -79,7 +68,6 @@ def measure_dead_starts(
         num_steps: Steps of each optimization.
         filter_tv_weight: Weight of `TotalVariation` for filters.
         dense_tv_weight: The same for dense units.
-        seed: Of the network, and of the start of the maps that are drawn.
 
     Returns:
         By `layer`, over all units: `num_units`, `off_share` (mean over starts),
@@ -91,9 +79,8 @@ def measure_dead_starts(
         ReLU, averaged over positions.
 
     Raises:
-        ValueError: As in `open_network`; a layer that the network lacks.
+        ValueError: As in `open_study`; a layer that the network lacks.
     """
-    from experiments.shared.networks import open_network
     from happymaps.maps.engine.starts import start_images
     from happymaps.networks.inspection import (
         convolution_layers,
@@ -101,16 +88,17 @@ def measure_dead_starts(
         output_layer,
     )
     from happymaps.networks.layers import input_shape
+    from happymaps.networks.study import open_study
 
-    pixels = (lowest_pixel, highest_pixel)
-    source = {"model": model, "image_size": image_size, "pixel_range": pixels}
-    network, learned, _ = open_network(dataset, target=target, seed=seed, **source)
+    pixels = source.pixel_range
+    study = open_study(**source.arguments(), split="person")
+    network = study.model
     filters = convolution_layers(network)
     hidden = [n for n in dense_layers(network) if n != output_layer(network)]
     starts = start_images(range(num_starts), input_shape(network), pixels)
     layers = [*filters, *hidden]
     at_start = mean_outputs(network, layers, starts)
-    on_data = mean_outputs(network, layers, learned.images)
+    on_data = mean_outputs(network, layers, study.learned.images)
     counts = [_count(n, at_start[n], on_data[n]) for n in layers]
     weights = dict.fromkeys(filters, filter_tv_weight)
     weights |= dict.fromkeys(hidden, dense_tv_weight)
@@ -128,7 +116,7 @@ def measure_dead_starts(
         pixels=pixels,
         tv_weight=filter_tv_weight,
         num_steps=num_steps,
-        seed=seed,
+        seed=source.seed,
     )
     return _label(counts, maps, drawn, hidden)
 

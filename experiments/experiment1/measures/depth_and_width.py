@@ -1,6 +1,7 @@
 """Experiment 1-4: a network of some form, its maps in numbers, and its answers."""
 
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -11,9 +12,11 @@ from experiments.shared.decisions import (
     map_variable,
     measure_accuracies,
 )
-from experiments.shared.networks import Network, open_network
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import TrainedSource, sweepable
 from happymaps.base.variable_labels import label_variables
+
+if TYPE_CHECKING:
+    from happymaps.networks.study import Study
 
 STANDARD_FORM = "32-32-64/64-64"  # the study's, as far as it is known
 _NUMBERS = r"\d+(?:-\d+)*"
@@ -34,9 +37,7 @@ _MEANINGS = {"dead_share": ("share of dead filters and hidden units", "1")} | {
 @sweepable
 def measure_form(
     *,
-    dataset: str = "synthetic_faces",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: TrainedSource,
     form: str = STANDARD_FORM,
     split: str = "person",
     num_folds: int = 5,
@@ -45,15 +46,11 @@ def measure_form(
     num_steps: int = 100,
     tv_weight: float = 10.0,
     filter_tv_weight: float = 0.01,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Train a network of some form, and measure its answers and its maps.
 
     Args:
-        dataset: As in `load_dataset`.
-        image_size: `"HEIGHTxWIDTH"`; empty for 30x32, or for the size that the images
-            of a folder have.
-        target: What the faces are labeled for.
+        source: The images, and the seed of the network.
         form: Filters of the convolutions, a slash, units of the hidden dense layers:
             `"32-32-64/64-64"`. Nothing after the slash: no hidden dense layer.
         split: `"person"` holds out whole people, `"image"` single images.
@@ -63,7 +60,6 @@ def measure_form(
         num_steps: Steps of a map.
         tv_weight: Weight of total variation for the decision neurons.
         filter_tv_weight: The same for filters.
-        seed: Of initial weights and training.
 
     Returns:
         Without dimensions the numbers of `measure_accuracies`, `dead_share` (filters
@@ -81,34 +77,33 @@ def measure_form(
 
     Raises:
         ValueError: A form of another kind, fewer than two starts, or as in
-            `open_network`.
+            `open_study`.
     """
+    from happymaps.networks.study import open_study
+
     if num_starts < 2:
         raise ValueError(
             f"num_starts must be >= 2. Received: {num_starts}. One map cannot repeat."
         )
     filters, dense_units = parse_form(form)
-    network = open_network(
-        dataset,
-        image_size=image_size,
-        target=target,
+    study = open_study(
+        **source.arguments(),
         split=split,
         num_folds=num_folds,
-        seed=seed,
         filters=filters,
         dense_units=dense_units,
     )
     decisions = map_decisions(
-        network, num_starts=num_starts, num_steps=num_steps, tv_weight=tv_weight
+        study, num_starts=num_starts, num_steps=num_steps, tv_weight=tv_weight
     )
     filter_maps = _map_filters(
-        network, num_units, filter_tv_weight, num_starts, num_steps
+        study, num_units, filter_tv_weight, num_starts, num_steps
     )
     variables = {
-        **measure_accuracies(network),
-        "dead_share": _dead_share(network),
-        **_describe(network, decisions, "decision"),
-        **_describe(network, filter_maps, "filter"),
+        **measure_accuracies(study),
+        "dead_share": _dead_share(study),
+        **_describe(study, decisions, "decision"),
+        **_describe(study, filter_maps, "filter"),
         "image": map_variable(decisions),
     }
     return label_variables(xr.Dataset(variables), MEANINGS | _MEANINGS)
@@ -134,44 +129,44 @@ def parse_form(form: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _map_filters(
-    network: Network, num_units: int, tv_weight: float, num_starts: int, num_steps: int
+    study: "Study", num_units: int, tv_weight: float, num_starts: int, num_steps: int
 ) -> xr.Dataset:
     from happymaps.maps.maximization import maximize
     from happymaps.maps.regularizers import LpNorm, TotalVariation
 
     return maximize(
-        network.model,
-        _objectives(network, "filter", num_units),
+        study.model,
+        _objectives(study, "filter", num_units),
         regularizers=(LpNorm(), TotalVariation(tv_weight)),
         seeds=num_starts,
         num_steps=num_steps,
     )
 
 
-def _objectives(network: Network, kind: str, count: int) -> list:
+def _objectives(study: "Study", kind: str, count: int) -> list:
     from happymaps.maps.scoring import layer_objectives
     from happymaps.networks.inspection import convolution_layers, output_layer
 
-    model = network.model
+    model = study.model
     is_filter = kind == "filter"
     layer = convolution_layers(model)[0] if is_filter else output_layer(model)
     return layer_objectives(model, layer, count=count)
 
 
-def _describe(network: Network, maps: xr.Dataset, kind: str) -> dict[str, float]:
+def _describe(study: "Study", maps: xr.Dataset, kind: str) -> dict[str, float]:
     from happymaps.evidence.similarity import mean_similarity
     from happymaps.maps.measures import concentration, high_frequency_share
     from happymaps.maps.scoring import score_images
 
-    objectives = _objectives(network, kind, maps.sizes["objective"])
-    real = score_images(network.model, objectives, network.learned.images).values
+    objectives = _objectives(study, kind, maps.sizes["objective"])
+    real = score_images(study.model, objectives, study.learned.images).values
     span = np.ptp(real, axis=1)
     gain = (maps.score_end - maps.score_start).mean("seed").values
     images = maps.image.transpose("objective", "seed", "y", "x", "color").values
     flat = images.reshape(-1, *images.shape[2:])
     by_unit = {
         "gain": np.divide(gain, span, out=np.full(len(gain), np.nan), where=span > 0),
-        "repeatability": [mean_similarity(each, "raw") for each in images],
+        "repeatability": mean_similarity(images, "raw"),
         "high_frequency_share": high_frequency_share(flat),
         "concentration": concentration(flat),
     }
@@ -184,10 +179,10 @@ def _median(values) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-def _dead_share(network: Network) -> float:
+def _dead_share(study: "Study") -> float:
     from experiments.experiment0.measures.train_one_network import dead_share
     from happymaps.networks.inspection import convolution_layers, dense_layers
 
-    model = network.model
+    model = study.model
     layers = [*convolution_layers(model), *dense_layers(model)[:-1]]
-    return dead_share(model, layers, network.learned.images)
+    return dead_share(model, layers, study.learned.images)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.base.variable_labels import label_variables
 
 if TYPE_CHECKING:
-    from experiments.shared.networks import Network
+    from happymaps.networks.study import Study
 
 _UNUSED = 0.01  # share of the loss below which a change is none
 _BRIGHT = 0.15  # how far above the middle the mean of a bright map lies
@@ -51,17 +51,11 @@ _MEANINGS = {
 @sweepable
 def diagnose_network(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: Source,
     num_filters: int = 32,
     num_starts: int = 8,
     num_steps: int = 100,
     num_orders: int = 20,
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Diagnose all filters of a network, and silence more and more of them.
 
@@ -69,18 +63,12 @@ def diagnose_network(
     measured on images of people that it has not seen.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: Path of a saved network; empty for the study's own.
-        image_size: `"HEIGHTxWIDTH"`; empty as in `open_network`.
-        target: What the faces are labeled for.
+        source: The network, and people that it has not seen.
         num_filters: Of the first and second convolution of the study's network; the
             third has twice as many.
         num_starts: Random starts of each map, >= 2.
         num_steps: Steps of each map, >= 1.
         num_orders: Random orders that pruning is compared with, >= 1.
-        lowest_pixel: Black for the network.
-        highest_pixel: White for the network.
-        seed: Of the network, as in `open_network`, and of the random orders.
 
     Returns:
         A data set with the dimensions `unit` (filters), `y`, `x`, `color`, `order` and
@@ -96,46 +84,38 @@ def diagnose_network(
         NaN where a number does not exist.
 
     Raises:
-        ValueError: As in `open_network` and `diagnose_units`; or a network without an
+        ValueError: As in `open_study` and `diagnose_units`; or a network without an
             output for each class.
     """
-    from experiments.shared.networks import open_network
     from happymaps.diagnosis.units.diagnosing import diagnose_units
     from happymaps.networks.inspection import convolution_layers
+    from happymaps.networks.study import open_study
 
-    pixels = (lowest_pixel, highest_pixel)
-    network = open_network(
-        dataset,
-        model=model,
-        image_size=image_size,
-        pixel_range=pixels,
-        target=target,
-        seed=seed,
-        **({} if model else {"filters": (num_filters, num_filters, 2 * num_filters)}),
-    )
+    filters = (num_filters, num_filters, 2 * num_filters)
+    study = open_study(**source.arguments(), split="person", filters=filters)
     diagnosis = diagnose_units(
-        network.model,
-        network.learned,
-        layers=convolution_layers(network.model),
+        study.model,
+        study.learned,
+        layers=convolution_layers(study.model),
         seeds=num_starts,
         num_steps=num_steps,
-        input_range=pixels,
+        input_range=source.pixel_range,
     )
     result = diagnosis[list(_KEPT)].assign(
-        **_measure_use(network, diagnosis),
+        **_measure_use(study, diagnosis),
         **_measure_light(diagnosis),
-        **_measure_pruning(network, diagnosis, num_orders, seed),
+        **_measure_pruning(study, diagnosis, num_orders, source.seed),
     )
     return _label(result.assign(_summarize(result)))
 
 
-def _measure_use(network: "Network", diagnosis: xr.Dataset) -> dict:
+def _measure_use(study: "Study", diagnosis: xr.Dataset) -> dict:
     from happymaps.diagnosis.units.ablation import ablate_sets
 
-    held_out = network.held_out
+    held_out = study.held_out
     units = zip(diagnosis.layer.values, diagnosis.channel.values, strict=True)
     sets = [{str(layer): [int(channel)]} for layer, channel in units]
-    found = ablate_sets(network.model, held_out, sets)
+    found = ablate_sets(study.model, held_out, sets)
     return {
         "held_out_loss_change": ("unit", found.loss_change),
         "is_unused": ("unit", np.abs(found.loss_change) < _UNUSED * found.loss),
@@ -154,7 +134,7 @@ def _measure_light(diagnosis: xr.Dataset) -> dict:
 
 
 def _measure_pruning(
-    network: "Network", diagnosis: xr.Dataset, num_orders: int, seed: int
+    study: "Study", diagnosis: xr.Dataset, num_orders: int, seed: int
 ) -> dict:
     from happymaps.diagnosis.units.pruning import prune, pruning_order
 
@@ -166,7 +146,7 @@ def _measure_pruning(
         *(rng.permutation(size) for _ in range(num_orders)),
     ]
     counts = np.unique(np.round(np.linspace(0, size, _POINTS)).astype(int))
-    accuracies = prune(network.model, network.held_out, diagnosis, orders, counts)
+    accuracies = prune(study.model, study.held_out, diagnosis, orders, counts)
     return {
         "kept_share": ("kept_share", 1 - counts / size),
         "accuracy_diagnosed": ("kept_share", accuracies[0]),

@@ -10,13 +10,13 @@ from experiments.shared.decisions import (
     map_variable,
     measure_accuracies,
 )
-from experiments.shared.networks import open_network
 from happymaps.base.messages import unknown_name
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, TrainedSource, sweepable
 from happymaps.base.variable_labels import label_variables
 
 TARGETS = ("pose", "facing_left")
 _ASKED = "left"  # a class of both targets
+_POSES = Source(target="pose")
 _MEANINGS = {
     "left_accuracy": ("accuracy of left or not, held-out images", "1"),
     "left_balanced_accuracy": ("balanced accuracy of left or not, held-out", "1"),
@@ -27,29 +27,24 @@ _MEANINGS = {
 @sweepable
 def measure_poses(
     *,
-    dataset: str = "synthetic_faces",
-    image_size: str = "",
-    target: str = "pose",
+    source: TrainedSource = _POSES,
     split: str = "person",
     num_folds: int = 5,
     num_starts: int = 0,
     num_steps: int = 100,
     tv_weight: float = 10.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Train a network on poses, and ask it what the study asked.
 
     Args:
-        dataset: Faces with a pose: `"synthetic_faces"` or `"cmu_faces"`.
-        image_size: `"HEIGHTxWIDTH"`; empty for 30x32.
-        target: `"pose"` for four classes, `"facing_left"` for the study's two.
+        source: Faces with a pose, `"synthetic_faces"` or `"cmu_faces"`; as target
+            `"pose"` for four classes, `"facing_left"` for the study's two.
         split: `"person"` holds out whole people, `"image"` single images.
         num_folds: How many folds, >= 2; fold seed modulo `num_folds` is held out, the
             same people for both targets.
         num_starts: Random starts of the maps of the decision neurons; 0 for no maps.
         num_steps: Steps of a map.
         tv_weight: Weight of total variation of a map.
-        seed: Of initial weights and training.
 
     Returns:
         Without dimensions the numbers of `measure_accuracies`, and `left_accuracy` and
@@ -59,34 +54,27 @@ def measure_poses(
         `start`, `y`, `x` and `color`.
 
     Raises:
-        ValueError: Another target, or as in `open_network`.
+        ValueError: Another target, or as in `open_study`.
     """
+    from happymaps.networks.study import open_study
     from happymaps.networks.training import predict
 
-    if target not in TARGETS:
-        raise ValueError(unknown_name("target", target, TARGETS))
-    network = open_network(
-        dataset,
-        image_size=image_size,
-        target=target,
-        split=split,
-        num_folds=num_folds,
-        seed=seed,
-    )
-    classes = list(network.held_out.class_names)
-    predicted = predict(network.model, network.held_out)
-    table = confusion_matrix(
-        network.held_out.labels, predicted, labels=np.arange(len(classes))
-    )
+    if source.target not in TARGETS:
+        raise ValueError(unknown_name("target", source.target, TARGETS))
+    study = open_study(**source.arguments(), split=split, num_folds=num_folds)
+    held_out = study.held_out
+    classes = list(held_out.class_names)
+    predicted = predict(study.model, held_out)
+    table = confusion_matrix(held_out.labels, predicted, labels=np.arange(len(classes)))
     variables = {
-        **measure_accuracies(network),
+        **measure_accuracies(study),
         **answer_left(table, classes.index(_ASKED)),
         "confusion": (("true_class", "predicted_class"), table),
     }
     coordinates = {"true_class": classes, "predicted_class": classes}
     if num_starts:
         maps = map_decisions(
-            network, num_starts=num_starts, num_steps=num_steps, tv_weight=tv_weight
+            study, num_starts=num_starts, num_steps=num_steps, tv_weight=tv_weight
         )
         variables["image"] = map_variable(maps)
         coordinates["output"] = classes

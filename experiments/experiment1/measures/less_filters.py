@@ -9,17 +9,14 @@ from experiments.shared.decisions import (
     map_variable,
     measure_accuracies,
 )
-from experiments.shared.networks import open_network
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import TrainedSource, sweepable
 from happymaps.base.variable_labels import label_variables
 
 
 @sweepable
 def measure_width(
     *,
-    dataset: str = "synthetic_faces",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: TrainedSource,
     num_filters: int = 32,
     split: str = "person",
     num_folds: int = 5,
@@ -27,15 +24,11 @@ def measure_width(
     num_starts: int = 0,
     num_steps: int = 100,
     tv_weight: float = 10.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Train a network of some width, and note what it answers and looks for.
 
     Args:
-        dataset: As in `load_dataset`.
-        image_size: `"HEIGHTxWIDTH"`; empty for 30x32, or for the size that the images
-            of a folder have.
-        target: What the faces are labeled for.
+        source: The images, and the seed of the network.
         num_filters: Of the first and of the second convolution, >= 1; the third has
             twice as many.
         split: `"person"` holds out whole people, `"image"` single images.
@@ -44,7 +37,6 @@ def measure_width(
         num_starts: Random starts of the maps of the decision neurons; 0 for no maps.
         num_steps: Steps of a map.
         tv_weight: Weight of total variation of a map.
-        seed: Of initial weights and training.
 
     Returns:
         Without dimensions the numbers of `measure_accuracies`; by `layer` (those with
@@ -55,6 +47,7 @@ def measure_width(
     Raises:
         ValueError: An option out of its range, or no people to hold out.
     """
+    from happymaps.networks.study import open_study
     from happymaps.networks.training import predict
 
     if num_filters < 1 or num_starts < 0:
@@ -62,26 +55,23 @@ def measure_width(
             "num_filters must be >= 1 and num_starts >= 0. Received: "
             f"{num_filters} and {num_starts}. Use 0 starts for no maps."
         )
-    network = open_network(
-        dataset,
-        image_size=image_size,
-        target=target,
+    study = open_study(
+        **source.arguments(),
         split=split,
         num_folds=num_folds,
         fold=None if fold == -1 else fold,
-        seed=seed,
         filters=(num_filters, num_filters, 2 * num_filters),
     )
-    names, counts = count_parameters(network.model)
+    names, counts = count_parameters(study.model)
     variables = {
-        **measure_accuracies(network),
+        **measure_accuracies(study),
         "parameters": ("layer", counts),
-        "label": ("held_out", network.held_out.labels),
-        "predicted": ("held_out", predict(network.model, network.held_out)),
+        "label": ("held_out", study.held_out.labels),
+        "predicted": ("held_out", predict(study.model, study.held_out)),
     }
     if num_starts:
         maps = map_decisions(
-            network, num_starts=num_starts, num_steps=num_steps, tv_weight=tv_weight
+            study, num_starts=num_starts, num_steps=num_steps, tv_weight=tv_weight
         )
         variables["image"] = map_variable(maps)
     result = xr.Dataset(variables, {"layer": names})

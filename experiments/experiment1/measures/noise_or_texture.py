@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import xarray as xr
 
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.base.variable_labels import label_variables
 from happymaps.evidence.known_values import known_quantile
 from happymaps.networks.random_controls import make_twin
@@ -52,12 +52,7 @@ class _Setup(NamedTuple):
 @sweepable
 def measure_repeats(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
+    source: Source,
     layers: list[str] = [],  # noqa: B006 - never changed
     twins: list[str] = ["fresh", "shuffled"],  # noqa: B006
     num_units: int = 4,
@@ -66,17 +61,11 @@ def measure_repeats(
     filter_tv_weight: float = 0.01,
     dense_tv_weight: float = 10.0,
     shift: int = 4,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Return how alike the maps of a network's units are from start to start.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: Path of a network to look into; empty for the follow-ups' own.
-        image_size: `"HEIGHTxWIDTH"`, as in `open_network`.
-        target: What the faces are labeled for.
-        lowest_pixel: Black for the network.
-        highest_pixel: White for the network.
+        source: The network.
         layers: Convolutions and dense layers; empty for the first three convolutions
             and the first hidden dense layer.
         twins: Which networks to compare with, of `random_controls.TWINS`.
@@ -87,7 +76,6 @@ def measure_repeats(
         filter_tv_weight: Weight of `TotalVariation` for filters.
         dense_tv_weight: The same for dense units.
         shift: Pixels, down and to the right, by which a start is moved.
-        seed: Of the network, its twins and the surrogates.
 
     Returns:
         By `network` (`"trained"` and the twins), `layer` and `unit`: `raw`,
@@ -103,18 +91,17 @@ def measure_repeats(
         network, in [0, 1].
 
     Raises:
-        ValueError: Fewer than two units or starts, or as in `open_network`.
+        ValueError: Fewer than two units or starts, or as in `open_study`.
     """
-    from experiments.shared.networks import open_network
+    from happymaps.networks.study import open_study
 
     if min(num_units, num_starts) < 2:
         raise ValueError(
             "num_units and num_starts must be >= 2, to have pairs. Received: "
             f"{num_units} and {num_starts}."
         )
-    pixels = (lowest_pixel, highest_pixel)
-    source = {"model": model, "image_size": image_size, "pixel_range": pixels}
-    trained = open_network(dataset, target=target, seed=seed, **source).model
+    seed, pixels = source.seed, source.pixel_range
+    trained = open_study(**source.arguments(), split="person").model
     chosen = _choose_layers(trained, layers)
     num_units = min(num_units, *(_num_channels(trained, layer) for layer in chosen))
     weights = [filter_tv_weight if is_filter else dense_tv_weight
@@ -235,26 +222,18 @@ def _make_maps(network, layer: str, weight: float, setup: _Setup) -> np.ndarray:
 
 
 def _measure(maps: np.ndarray, rng: np.random.Generator) -> xr.Dataset:
+    from happymaps.evidence.similarity import likeness_table
+
     found = {}
     for measure in ("raw", "shift_tolerant", "spectral"):
-        within, between = _likeness(maps, measure)
-        found[measure] = ("unit", within)
+        table = likeness_table(maps, measure)
+        between = table[np.triu_indices(len(maps), k=1)]
+        found[measure] = ("unit", np.diagonal(table))
         found[f"{measure}_limit"] = known_quantile(between, _CHANCE)
     chance = np.array([_align_surrogates(unit.mean(axis=-1), rng) for unit in maps])
     found["aligned_chance"] = ("unit", chance.mean(axis=1))
     found["aligned_limit"] = ("unit", np.quantile(chance, _CHANCE, axis=1))
     return xr.Dataset(found)
-
-
-def _likeness(maps: np.ndarray, measure: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean likeness within each unit, and between each pair of units."""
-    from happymaps.evidence.similarity import pairwise_similarity
-
-    units, starts = maps.shape[:2]
-    table = pairwise_similarity(maps.reshape(-1, *maps.shape[2:]), measure)
-    blocks = table.reshape(units, starts, units, starts).transpose(0, 2, 1, 3)
-    means = blocks[:, :, ~np.eye(starts, dtype=bool)].mean(axis=-1)
-    return np.diagonal(means).copy(), means[np.triu_indices(units, k=1)]
 
 
 def _align_surrogates(planes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,7 +6,7 @@ Nothing here needs TensorFlow before maps are computed.
 import numpy as np
 import xarray as xr
 
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.base.variable_labels import label_variables
 
 STUDY_WEIGHT = 10.0  # the default of keras-vis
@@ -34,18 +34,12 @@ _MEANINGS = {
 @sweepable
 def measure_norm_weights(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: Source,
     num_layers: int = 5,
     num_units: int = 4,
     num_steps: int = 100,
     tv_weight: float = 0.0,
     weights_per_decade: int = 2,
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Find the weights of the norm that take a tenth, half, and all of a map's gain.
 
@@ -53,19 +47,13 @@ def measure_norm_weights(
     balances the score at `w = N^(5/6) N rms(da/dx)`, taken at the start.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: As in `open_network`.
-        image_size: As in `open_network`.
-        target: What the faces are labeled for.
+        source: The network.
         num_layers: How many of three convolutions, a dense layer and the last.
         num_units: Channels or units of each layer, evenly spread, >= 1.
         num_steps: Steps of each optimization.
         tv_weight: Weight of total variation, >= 0, the same for all maps.
         weights_per_decade: How fine the grid of weights is; it runs from 1e-2 to 1e7
             for pixels from 0 to 1, and over the pixel range for others.
-        lowest_pixel: Black for a network that was brought along.
-        highest_pixel: White for a network that was brought along.
-        seed: Of the network, and of the start.
 
     Returns:
         By `unit` (of all layers): `layer`, `index`, `onset_weight`, `half_weight` and
@@ -78,28 +66,22 @@ def measure_norm_weights(
         `num_pixels` N.
 
     Raises:
-        ValueError: As in `open_network`; an empty grid, or a weight below 0.
+        ValueError: As in `open_study`; an empty grid, or a weight below 0.
     """
     from experiments.experiment1.measures.regularization_paths import weight_grid
-    from experiments.shared.networks import open_network
+    from happymaps.networks.study import open_study
 
-    pixels = (lowest_pixel, highest_pixel)
     grid = np.array(weight_grid(*_EXPONENTS, weights_per_decade))
-    grid = np.unique([*grid / (highest_pixel - lowest_pixel), STUDY_WEIGHT])
-    network = open_network(
-        dataset,
-        model=model,
-        image_size=image_size,
-        pixel_range=pixels,
-        target=target,
-        seed=seed,
-    ).model
+    grid = np.unique(
+        [*grid / (source.highest_pixel - source.lowest_pixel), STUDY_WEIGHT]
+    )
+    network = open_study(**source.arguments(), split="person").model
     options = {
         "lp_weight": [0.0, *grid],
         "tv_weight": [tv_weight],
-        "seeds": [seed],
+        "seeds": [source.seed],
         "num_steps": num_steps,
-        "input_range": pixels,
+        "input_range": source.pixel_range,
     }
     return _measure_network(network, num_layers, num_units, options)
 

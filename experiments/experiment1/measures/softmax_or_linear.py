@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import TrainedSource, sweepable
 from happymaps.base.variable_labels import label_variables
 
 if TYPE_CHECKING:
-    from experiments.shared.networks import Network
     from happymaps.backend import keras
+    from happymaps.networks.study import Study
 
 OBJECTIVES = ("output", "logit")
 PENALTIES = ("none", "given")
@@ -39,14 +39,11 @@ _MEANINGS = {
 @sweepable
 def measure_output_maps(
     *,
-    dataset: str = "synthetic_faces",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: TrainedSource,
     head: str = "softmax",
     tv_weight: float = 10.0,
     lp_weight: float = 10.0,
     num_steps: int = 100,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Measure how the maps of the outputs of one network oppose each other.
 
@@ -54,16 +51,13 @@ def measure_output_maps(
     with more than two outputs, the mean over pairs.
 
     Args:
-        dataset: As in `load_dataset`.
-        image_size: As in `open_network`.
-        target: What the faces are labeled for: as many outputs as it has classes.
+        source: The images; the network has as many outputs as the target has classes.
         head: `"softmax"`; `"linear"`, trained on the cross-entropy of its softmax;
             `"sigmoid"`, independent outputs; or `"squares"`, linear and trained on
             squared errors.
         tv_weight: Weight of total variation, > 0; maps are made without penalties too.
         lp_weight: Weight of the norm, > 0.
         num_steps: Steps of each optimization.
-        seed: Of the network, the shuffling and the start.
 
     Returns:
         By `penalty` (`"none"`, or the weights `"given"`): `output_likeness` of maps
@@ -78,7 +72,7 @@ def measure_output_maps(
         `color`.
 
     Raises:
-        ValueError: Another head, a weight that is not above 0; or as in `open_network`.
+        ValueError: Another head, a weight that is not above 0; or as in `open_study`.
     """
     from experiments.experiment1.measures.softmax_gradients import (
         check_softmax_slopes,
@@ -91,8 +85,8 @@ def measure_output_maps(
             "tv_weight and lp_weight must be > 0. Received: "
             f"{tv_weight} and {lp_weight}. Maps without penalties are made anyway."
         )
-    network = _open_head(dataset, image_size, target, head, seed)
-    model, held_out = network.model, network.held_out
+    study, seed = _open_head(source, head), source.seed
+    model, held_out = study.model, study.held_out
     found = {
         "balanced_accuracy": evaluate(model, held_out)["balanced_accuracy"],
         **compare_maps(
@@ -105,52 +99,47 @@ def measure_output_maps(
         **check_softmax_slopes(model, seed=seed),
         "logit_correlation": _correlate_logits(model, held_out.images),
         "weight_drift": weight_drift(
-            _output_weights(_build(network, head, seed)), _output_weights(model)
+            _output_weights(_build(study, head, seed)), _output_weights(model)
         ),
     }
     labels = {"penalty": list(PENALTIES), "objective": list(OBJECTIVES)}
     return label_variables(xr.Dataset(found, labels), _MEANINGS)
 
 
-def _open_head(
-    dataset: str, image_size: str, target: str, head: str, seed: int
-) -> "Network":
-    from experiments.shared.networks import open_network
+def _open_head(source: TrainedSource, head: str) -> "Study":
     from happymaps.base.messages import unknown_name
+    from happymaps.networks.study import open_study
 
     if head not in HEADS:
         raise ValueError(unknown_name("head", head, HEADS))
-    network = open_network(
-        dataset,
-        image_size=image_size,
-        target=target,
-        seed=seed,
-        final_activation="linear" if head == "squares" else head,
+    activation = "linear" if head == "squares" else head
+    study = open_study(
+        **source.arguments(), split="person", final_activation=activation
     )
     if head == "squares":
-        return network._replace(model=_train_on_squares(network, seed))
-    return network
+        return study._replace(model=_train_on_squares(study, source.seed))
+    return study
 
 
-def _build(network: "Network", head: str, seed: int) -> "keras.Model":
+def _build(study: "Study", head: str, seed: int) -> "keras.Model":
     """Return the network as it was before its training."""
     from happymaps.networks.models import build_cnn
 
     return build_cnn(
-        network.learned.images.shape[1:],
-        len(network.learned.class_names),
+        study.learned.images.shape[1:],
+        len(study.learned.class_names),
         final_activation="linear" if head == "squares" else head,
         seed=seed,
     )
 
 
-def _train_on_squares(network: "Network", seed: int) -> "keras.Model":
+def _train_on_squares(study: "Study", seed: int) -> "keras.Model":
     from happymaps.backend import keras
 
-    learned = network.learned
+    learned = study.learned
     order = np.random.default_rng(seed).permutation(len(learned))
     targets = np.eye(len(learned.class_names), dtype=np.float32)[learned.labels]
-    model = _build(network, "squares", seed)
+    model = _build(study, "squares", seed)
     model.compile(keras.optimizers.Adam(1e-3), loss="mean_squared_error")
     model.fit(
         learned.images[order], targets[order], batch_size=32, epochs=20,
@@ -265,7 +254,7 @@ def _likeness(changes: np.ndarray) -> list[float]:
     """Return the mean likeness of the maps, without and with penalties."""
     from happymaps.evidence.similarity import mean_similarity
 
-    return [mean_similarity(at_penalty, "raw") for at_penalty in changes]
+    return mean_similarity(changes, "raw").tolist()
 
 
 def _correlate_logits(model: "keras.Model", images: np.ndarray) -> float:

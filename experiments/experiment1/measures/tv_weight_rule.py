@@ -6,7 +6,7 @@ Nothing here needs TensorFlow before maps are computed.
 import numpy as np
 import xarray as xr
 
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.base.variable_labels import label_variables
 
 OBJECTIVES = ("leaky", "pre")
@@ -28,18 +28,12 @@ _MEANINGS = {
 @sweepable
 def measure_tv_weights(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: Source,
     num_layers: int = 5,
     num_units: int = 4,
     num_starts: int = 2,
     num_steps: int = 100,
     weights_per_decade: int = 2,
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Find the weight of total variation that halves the gain of each unit's map.
 
@@ -47,19 +41,13 @@ def measure_tv_weights(
     of score and penalty balance at `w = N rms(da/dx) / R`, taken at the start.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: As in `open_network`.
-        image_size: As in `open_network`.
-        target: What the faces are labeled for.
+        source: The network.
         num_layers: How many of three convolutions, a dense layer and the last.
         num_units: Channels or units of each layer, evenly spread, >= 1.
         num_starts: Random starts of each map, >= 2.
         num_steps: Steps of each optimization.
         weights_per_decade: How fine the grid of weights is; it runs from 1e-2 to 1e5
             for pixels from 0 to 1, and over R squared for others.
-        lowest_pixel: Black for a network that was brought along.
-        highest_pixel: White for a network that was brought along.
-        seed: Of the network, and of the starts.
 
     Returns:
         By `unit` (of all layers): `layer`, `index`, `is_filter`. By `activation`
@@ -71,35 +59,27 @@ def measure_tv_weights(
         less the share of high frequencies. Without dimensions: `num_pixels` N.
 
     Raises:
-        ValueError: As in `open_network`; fewer than two starts, or an empty grid.
+        ValueError: As in `open_study`; fewer than two starts, or an empty grid.
     """
     from experiments.experiment1.measures.regularization_paths import weight_grid
-    from experiments.shared.networks import open_network
     from happymaps.maps.regularizers import LpNorm
+    from happymaps.networks.study import open_study
 
     if num_starts < 2:
         raise ValueError(
             f"num_starts must be >= 2. Received: {num_starts}. One start has no other "
             "to be like."
         )
-    pixels = (lowest_pixel, highest_pixel)
     grid = np.array(weight_grid(*_EXPONENTS, weights_per_decade))
-    network = open_network(
-        dataset,
-        model=model,
-        image_size=image_size,
-        pixel_range=pixels,
-        target=target,
-        seed=seed,
-    ).model
-    scale = highest_pixel - lowest_pixel
+    network = open_study(**source.arguments(), split="person").model
+    scale = source.highest_pixel - source.lowest_pixel
     options = {
         "tv_weight": [0.0, *grid / scale**2],
         # The norm's pull does not depend on the range, the score's slope does.
         "lp_weight": [LpNorm().weight / scale],
-        "seeds": [seed * num_starts + start for start in range(num_starts)],
+        "seeds": [source.seed * num_starts + start for start in range(num_starts)],
         "num_steps": num_steps,
-        "input_range": pixels,
+        "input_range": source.pixel_range,
     }
     return _measure_network(network, num_layers, num_units, options)
 
@@ -177,6 +157,6 @@ def _virtues(images: np.ndarray, measure: str) -> np.ndarray:
     from happymaps.evidence.similarity import mean_similarity
     from happymaps.maps.measures import high_frequency_share
 
-    alike = [[mean_similarity(starts, measure) for starts in unit] for unit in images]
+    alike = mean_similarity(images, measure)
     smooth = 1 - high_frequency_share(images).mean(axis=2)
     return np.clip(np.nan_to_num(alike), 0, None) * np.clip(smooth, 0, None)

@@ -14,7 +14,7 @@ from experiments.experiment2.measures.explained_images import (
 )
 from happymaps.attribution.evaluation.map_comparison import map_similarity
 from happymaps.attribution.evaluation.masks import mask_shares
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.datasets import Dataset
 from happymaps.evidence.known_values import known_mean
 
@@ -22,34 +22,22 @@ from happymaps.evidence.known_values import known_mean
 @sweepable
 def measure_regions(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: Source,
     class_index: int = 1,
     methods: str = "",
     num_images: int = 16,
     num_samples: int = 16,
     num_shown: int = 4,
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Measure on which regions the relevance for a class falls, by several methods.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: Path of a network that was brought along; empty for that of the seed.
-        image_size: `"HEIGHTxWIDTH"`; empty as in `open_network`.
-        target: What the faces are labeled for.
+        source: The network, and images that it has not seen.
         class_index: Of the class that is asked about; its images are explained.
         methods: Names with commas; empty for all.
         num_images: How many images held out, >= 1.
         num_samples: Of the methods that draw, see `explain`.
         num_shown: How many heat maps to return.
-        lowest_pixel: Black for a network that was brought along.
-        highest_pixel: White for it.
-        seed: Of the network, of methods that draw, and of the shuffled weights.
 
     Returns:
         By `attribution` (and the controls `edges` and `random`): `heatmap` of the first
@@ -64,20 +52,17 @@ def measure_regions(
         where it is not known. All are means over images.
 
     Raises:
-        ValueError: As in `open_network`; no such class or method.
+        ValueError: As in `open_study`; no such class or method.
     """
     from happymaps.maps.objectives import logit
     from happymaps.maps.scoring import score_images
     from happymaps.networks.models import randomize_weights
 
-    point = open_point(
-        dataset, model=model, image_size=image_size, target=target, seed=seed,
-        num_images=num_images, class_index=class_index, lowest_pixel=lowest_pixel,
-        highest_pixel=highest_pixel,
-    )  # fmt: skip
+    point = open_point(source, num_images=num_images, class_index=class_index)
+    model, seed = point.study.model, source.seed
     names, images = method_names(methods), point.chosen.images
     rows = [*names, *CONTROLS]
-    shuffled = randomize_weights(point.model, seed=seed)
+    shuffled = randomize_weights(model, seed=seed)
     settings = {"num_samples": num_samples, "seed": seed}
     maps, null_maps = (
         {
@@ -87,7 +72,7 @@ def measure_regions(
             )
             for name in rows
         }
-        for network in (point.model, shuffled)
+        for network in (model, shuffled)
     )  # fmt: skip
     shown = slice(num_shown)
     result = xr.Dataset(
@@ -95,7 +80,7 @@ def measure_regions(
             "heatmap": (("attribution", "shown", "y", "x"),
                         np.array([maps[name][shown] for name in rows], np.float32)),
             "image": (("shown", "y", "x", "color"), images[shown]),
-            "score": ("shown", score_images(point.model, [logit(class_index)],
+            "score": ("shown", score_images(model, [logit(class_index)],
                                             images[shown]).values[0]),
             "edge_similarity": ("attribution", [_likeness(maps[name], maps["edges"])
                                            for name in rows]),

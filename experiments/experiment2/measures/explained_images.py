@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from experiments.shared.networks import open_network
 from happymaps.base.messages import unknown_name
+from happymaps.base.sweepable import Source
 from happymaps.datasets import Dataset, load_dataset
 
 if TYPE_CHECKING:
     from happymaps.backend import keras
+    from happymaps.networks.study import Study
 
 CONTROLS = ("edges", "random")  # heat maps that know nothing of the network
 # The sign of these says how the score changes, not whether a pixel speaks for it.
@@ -23,50 +24,37 @@ PATH_STEPS = 16  # of integrated gradients
 
 
 class Point(NamedTuple):
-    """A network, and the images held out that are explained.
+    """A study, and the images held out that are explained.
 
     Attributes:
-        model: The network.
-        learned: The images that it learned from, all where that is not known.
-        held_out: Those that it has not seen, all where that is not known.
+        study: The network with its images.
         chosen: Some of those held out.
         baseline: Mean pixel of the images learned from: what a missing pixel has.
     """
 
-    model: "keras.Model"
-    learned: Dataset
-    held_out: Dataset
+    study: "Study"
     chosen: Dataset
     baseline: float
 
 
 def open_point(
-    dataset: str,
-    *,
-    num_images: int,
-    class_index: int | None = None,
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
-    **options,
+    source: Source, *, num_images: int, class_index: int | None = None
 ) -> Point:
     """Return the network of a seed and images to explain.
 
     Args:
-        dataset: As in `load_dataset`. Of a folder, single images are held out, of
-            faces whole people.
+        source: Of a folder, single images are held out, of faces whole people.
         num_images: How many, >= 1, evenly spread over those held out.
         class_index: Only images of that class; None for as many of each.
-        lowest_pixel: Black for a network that was brought along.
-        highest_pixel: White for it.
-        **options: Of `open_network`, such as `seed`.
 
     Raises:
-        ValueError: No such class, no image, or as in `open_network`.
+        ValueError: No such class, no image, or as in `open_study`.
     """
-    pixels = (lowest_pixel, highest_pixel)
-    split = "image" if dataset.startswith("folder:") else "person"
-    network = open_network(dataset, pixel_range=pixels, split=split, **options)
-    held_out = network.held_out
+    from happymaps.networks.study import open_study
+
+    split = "image" if source.dataset.startswith("folder:") else "person"
+    study = open_study(**source.arguments(), split=split)
+    held_out = study.held_out
     classes = range(len(held_out.class_names)) if class_index is None else [class_index]
     if num_images < 1 or class_index not in (None, *range(len(held_out.class_names))):
         raise ValueError(
@@ -77,8 +65,7 @@ def open_point(
     each = max(1, num_images // len(classes))
     rows = [_spread(np.flatnonzero(held_out.labels == one), each) for one in classes]
     chosen = held_out.take(np.sort(np.concatenate(rows)))
-    baseline = float(network.learned.images.mean())
-    return Point(network.model, network.learned, held_out, chosen, baseline)
+    return Point(study, chosen, float(study.learned.images.mean()))
 
 
 def method_names(methods: str) -> list[str]:
@@ -137,7 +124,7 @@ def explain(
     }
     taken = inspect.signature(function).parameters
     options = {name: value for name, value in offered.items() if name in taken}
-    return function(model or point.model, objective, images, **options).values
+    return function(model or point.study.model, objective, images, **options).values
 
 
 def to_heatmap(attributions: np.ndarray, method: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from experiments.experiment2.measures.explained_images import (
     to_heatmap,
 )
 from happymaps.attribution.evaluation.map_comparison import KINDS, map_similarity
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.evidence.known_values import known_mean
 
 SHUFFLED = "shuffled labels"
@@ -21,26 +21,17 @@ SHUFFLED = "shuffled labels"
 @sweepable
 def measure_sanity(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: Source,
     methods: str = "",
     num_images: int = 16,
     num_samples: int = 16,
     whole_cascade: bool = True,
     label_epochs: int = 0,
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Compare maps with those of networks that have unlearned, layer by layer.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: Path of a network that was brought along; empty for that of the seed.
-        image_size: `"HEIGHTxWIDTH"`; empty as in `open_network`.
-        target: What the faces are labeled for.
+        source: The network, and images that it has not seen.
         methods: Names with commas; empty for all. The control `edges` is added.
         num_images: How many images held out, as many of each class.
         num_samples: Of the methods that draw, see `explain`.
@@ -48,9 +39,6 @@ def measure_sanity(
             are new, and where all layers are.
         label_epochs: Epochs of a network that learns shuffled labels; 0 for none, which
             is always so for a network that was brought along.
-        lowest_pixel: Black for a network that was brought along.
-        highest_pixel: White for it.
-        seed: Of the network, the new weights and labels, and the methods that draw.
 
     Returns:
         `similarity` by `attribution`, `unlearned` and `kind` (see `map_similarity`),
@@ -63,20 +51,18 @@ def measure_sanity(
         where all dense layers are new and nothing else is.
 
     Raises:
-        ValueError: As in `open_network`; no such method.
+        ValueError: As in `open_study`; no such method.
     """
-    point = open_point(
-        dataset, model=model, image_size=image_size, target=target, seed=seed,
-        num_images=num_images, lowest_pixel=lowest_pixel, highest_pixel=highest_pixel,
-    )  # fmt: skip
+    point, seed = open_point(source, num_images=num_images), source.seed
+    model = point.study.model
     networks, decision = unlearned_networks(
         point, whole_cascade=whole_cascade, seed=seed
     )
     accuracy = np.nan
-    if label_epochs and not model:
+    if label_epochs and not source.model:
         networks[SHUFFLED], accuracy = _learn_nonsense(point, label_epochs, seed)
     images = point.chosen.images
-    objectives = predicted_logits(point.model, images)
+    objectives = predicted_logits(model, images)
     names = [*method_names(methods), "edges"]
     settings = {"num_samples": num_samples, "seed": seed}
     found = {
@@ -84,7 +70,7 @@ def measure_sanity(
             name: explain(point, objectives, images, name, model=network, **settings)
             for name in names
         }
-        for state, network in {"trained": point.model, **networks}.items()
+        for state, network in {"trained": model, **networks}.items()
     }
     values = [
         [
@@ -135,11 +121,12 @@ def unlearned_networks(
     )
     from happymaps.networks.inspection import dense_layers
 
-    layers, dense = layers_with_weights(point.model)[::-1], dense_layers(point.model)
+    model = point.study.model
+    layers, dense = layers_with_weights(model)[::-1], dense_layers(model)
     count = next((i for i, one in enumerate(layers) if one not in dense), len(layers))
     decision = layers[max(0, count - 1)]
     chosen = layers if whole_cascade else [decision, layers[-1]]
-    networks = cascading_randomization(point.model, layers=chosen, seed=seed)
+    networks = cascading_randomization(model, layers=chosen, seed=seed)
     return networks, decision
 
 
@@ -148,7 +135,7 @@ def _learn_nonsense(point: Point, epochs: int, seed: int):
     from happymaps.networks.models import build_cnn
     from happymaps.networks.training import evaluate, train
 
-    nonsense = shuffle_labels(point.learned, seed=seed)
+    nonsense = shuffle_labels(point.study.learned, seed=seed)
     untrained = build_cnn(
         nonsense.images.shape[1:], len(nonsense.class_names), seed=seed
     )

@@ -24,7 +24,7 @@ from happymaps.attribution.evaluation.masks import (
     relevance_rank,
 )
 from happymaps.attribution.evaluation.stability import max_sensitivity
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.evidence.known_values import known_mean
 
 MEASURES = ("deletion", "insertion", "mass", "rank", "pointing", "unlearned",
@@ -34,36 +34,24 @@ MEASURES = ("deletion", "insertion", "mass", "rank", "pointing", "unlearned",
 @sweepable
 def measure_faithfulness(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: Source,
     methods: str = "",
     num_images: int = 16,
     num_samples: int = 16,
     num_steps: int = 20,
     num_noises: int = 3,
     noise_radius: float = 0.02,
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Measure the maps of each method for the predicted class, by all measures.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: Path of a network that was brought along; empty for that of the seed.
-        image_size: `"HEIGHTxWIDTH"`; empty as in `open_network`.
-        target: What the faces are labeled for.
+        source: The network, and images that it has not seen.
         methods: Names with commas; empty for all.
         num_images: How many images held out, as many of each class.
         num_samples: Of the methods that draw, see `explain`.
         num_steps: Of deletion and insertion.
         num_noises: Draws of noise for the stability, >= 1.
         noise_radius: Of that noise, as a share of the pixel range.
-        lowest_pixel: Black for a network that was brought along.
-        highest_pixel: White for it.
-        seed: Of the network, the new weights, the noise and the methods that draw.
 
     Returns:
         `value` by `attribution` (a method, or the controls `edges` and `random`) and
@@ -78,21 +66,19 @@ def measure_faithfulness(
         class.
 
     Raises:
-        ValueError: As in `open_network`; no such method.
+        ValueError: As in `open_study`; no such method.
     """
-    point = open_point(
-        dataset, model=model, image_size=image_size, target=target, seed=seed,
-        num_images=num_images, lowest_pixel=lowest_pixel, highest_pixel=highest_pixel,
-    )  # fmt: skip
+    point, seed = open_point(source, num_images=num_images), source.seed
+    model = point.study.model
     networks, decision = unlearned_networks(point, whole_cascade=False, seed=seed)
-    objectives = predicted_logits(point.model, point.chosen.images)
+    objectives = predicted_logits(model, point.chosen.images)
     settings = {
         "objectives": objectives,
         "copy": networks[decision],
         "num_samples": num_samples,
         "num_steps": num_steps,
         "num_noises": num_noises,
-        "noise_radius": noise_radius * (highest_pixel - lowest_pixel),
+        "noise_radius": noise_radius * (source.highest_pixel - source.lowest_pixel),
         "seed": seed,
     }
     names = [*method_names(methods), *CONTROLS]
@@ -132,14 +118,11 @@ def _measure(point: Point, name: str, *, objectives, copy, num_samples, num_step
     started = time.process_time()
     heatmaps = to_heatmap(attribute(images), name)
     seconds = (time.process_time() - started) / len(images)
+    explained = (point.study.model, objectives, images, heatmaps)
     settings = {"baseline": point.baseline, "num_steps": num_steps, "seed": seed}
     curves = {
-        "deletion": deletion_curve(
-            point.model, objectives, images, heatmaps, **settings
-        ),
-        "insertion": insertion_curve(
-            point.model, objectives, images, heatmaps, **settings
-        ),
+        "deletion": deletion_curve(*explained, **settings),
+        "insertion": insertion_curve(*explained, **settings),
     }
     unlearned = to_heatmap(attribute(images, copy), name)
     changes = max_sensitivity(

@@ -32,6 +32,17 @@ def find_folder(path: str | Path) -> Path | None:
     return None
 
 
+def file_stamps(path: str | Path) -> tuple:
+    """Return name, size and time of change of a file, or of all files in a folder.
+
+    Nothing for what is not there. A relative folder counts as `find_folder` says.
+    """
+    folder = find_folder(path)
+    files = sorted(folder.rglob("*")) if folder else [Path(path)]
+    stats = [(str(file), file.stat()) for file in files if file.is_file()]
+    return tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
 def provided_data() -> Path | None:
     """Return the folder named by `HAPPYMAPS_DATA`, or None when it is not set.
 

@@ -5,11 +5,14 @@ from sklearn.model_selection import (
     GroupKFold,
     GroupShuffleSplit,
     ShuffleSplit,
+    StratifiedKFold,
     StratifiedShuffleSplit,
 )
 
 from happymaps.base.messages import unknown_name
 from happymaps.datasets.dataset import Dataset
+
+SPLITS = ("image", "person")
 
 
 def split_dataset(
@@ -35,8 +38,7 @@ def split_dataset(
         ValueError: Unknown `by`, a fraction outside (0, 1), no people to split by, or
             too few images or people.
     """
-    if by not in ("image", "person"):
-        raise ValueError(unknown_name("split", by, ("image", "person")))
+    _check_kind(by)
     if not 0 < test_fraction < 1:
         raise ValueError(
             "test_fraction must lie between 0 and 1. "
@@ -72,6 +74,47 @@ def person_folds(
         (dataset.take(train), dataset.take(test))
         for train, test in folds.split(dataset.images, groups=people)
     ]
+
+
+def split_fold(
+    dataset: Dataset, *, split: str, num_folds: int, fold: int, seed: int
+) -> tuple[Dataset, Dataset]:
+    """Return all folds but one, and that one: over all folds, each image once.
+
+    Args:
+        dataset: What to split.
+        split: `"person"` deals out whole people, `"image"` single images, each class
+            alike.
+        num_folds: How many folds, >= 2.
+        fold: Which is held out: 0 to `num_folds` - 1.
+        seed: Of what comes into which fold.
+
+    Raises:
+        ValueError: Another split, no such fold, no people to deal out, or fewer images
+            of a class than folds.
+    """
+    _check_kind(split)
+    if not 0 <= fold < num_folds:
+        raise ValueError(
+            f"fold must lie between 0 and num_folds - 1, {num_folds - 1}. Received: "
+            f"{fold}. The first fold is 0."
+        )
+    if split == "person":
+        return person_folds(dataset, num_folds=num_folds, seed=seed)[fold]
+    rarest = dataset.class_counts().min()
+    if not 2 <= num_folds <= rarest:
+        raise ValueError(
+            "num_folds must lie between 2 and the number of images of the rarest "
+            f"class, {rarest}. Received: {num_folds}."
+        )
+    folds = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
+    learned, held_out = list(folds.split(dataset.images, dataset.labels))[fold]
+    return dataset.take(learned), dataset.take(held_out)
+
+
+def _check_kind(split: str) -> None:
+    if split not in SPLITS:
+        raise ValueError(unknown_name("split", split, SPLITS))
 
 
 def _choose_images(dataset: Dataset, test_fraction: float, seed: int):

@@ -2,8 +2,6 @@
 
 `face_parameters` draws what a person and a photograph are like, `face_painting` paints
 it on `solids`, and this module balances the set.
-
-`python -m happymaps.datasets OUT.png` writes a contact sheet.
 """
 
 from types import SimpleNamespace

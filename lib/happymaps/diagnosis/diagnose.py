@@ -17,7 +17,11 @@ from happymaps.diagnosis.behavior.brightness import measure_brightness
 from happymaps.diagnosis.behavior.calibration import measure_calibration
 from happymaps.diagnosis.behavior.errors import confident_mistakes, mistake_groups
 from happymaps.diagnosis.behavior.localization import describe_places
-from happymaps.diagnosis.behavior.occlusion import make_windows, measure_covering
+from happymaps.diagnosis.behavior.occlusion import (
+    make_windows,
+    measure_covering,
+    window_masks,
+)
 from happymaps.diagnosis.behavior.performance import measure_performance
 from happymaps.diagnosis.behavior.preprocessing import (
     compare_class_orders,
@@ -211,14 +215,9 @@ def _measure_covering(model, dataset: Dataset, seed: int) -> dict | None:
 
 def _spread_windows(covering: dict, shape: tuple[int, int]) -> np.ndarray:
     """Return for each pixel the mean change of the windows that hold it."""
-    total, times = np.zeros(shape), np.zeros(shape)
-    windows = covering["windows"]
-    for (top, left, tall, wide), change in zip(
-        windows, covering["changes"], strict=True
-    ):
-        total[top : top + tall, left : left + wide] += change
-        times[top : top + tall, left : left + wide] += 1
-    return total / np.maximum(times, 1)
+    masks = window_masks(covering["windows"], shape)
+    changes = np.array(covering["changes"])[:, None, None]
+    return (changes * masks).sum(axis=0) / masks.sum(axis=0)
 
 
 def _predictor(model: keras.Model, dataset: Dataset):

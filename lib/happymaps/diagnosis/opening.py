@@ -36,10 +36,11 @@ def open_classifier(
         ValueError: A file that is no network, a data set that cannot be read, images
             or a number of classes that do not fit, or no such layer.
     """
-    shape = image_shape(load_model(model))
+    network = load_model(model)
+    shape = image_shape(network)
     study = open_study(
         dataset,
-        model=model,
+        model=network,
         image_size=image_size or f"{shape[0]}x{shape[1]}",
         pixel_range=pixel_range,
         target=target,

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "claims_table": "claims",
         "correlate_pairs": "populations",
         "judge": "claims",
-        "likeness_table": "populations",
+        "likeness_table": "similarity",
         "local_contrast": "populations",
         "mean_difference_interval": "claims",
         "mean_interval": "claims",

@@ -32,36 +32,6 @@ class PairCorrelation(NamedTuple):
     num_pairs: int
 
 
-def likeness_table(maps: np.ndarray, measure: str) -> np.ndarray:
-    """Return how alike the maps of neurons are that began from different starts.
-
-    Entry (i, j) is the mean of `pairwise_similarity` over all pairs of different starts
-    of i and j: equal starts would be alike for the noise that they share. So the
-    diagonal tells how alike the maps of one neuron are, the most to be expected.
-
-    Args:
-        maps: Shape `(neurons, starts, height, width, channels)`, 2 starts at least.
-        measure: As in `pairwise_similarity`.
-
-    Returns:
-        float64 of shape (neurons, neurons), symmetric; NaN where a map is flat.
-
-    Raises:
-        ValueError: Fewer than two starts, or another number of axes.
-    """
-    from happymaps.evidence.similarity import pairwise_similarity
-
-    if np.ndim(maps) != 5 or np.shape(maps)[1] < 2:
-        raise ValueError(
-            "Expected maps (neurons, starts, height, width, channels) from 2 starts or "
-            f"more. Received: shape {np.shape(maps)}. Make maps with seeds=2."
-        )
-    neurons, starts = maps.shape[:2]
-    table = pairwise_similarity(maps.reshape(-1, *maps.shape[2:]), measure)
-    blocks = table.reshape(neurons, starts, neurons, starts).transpose(0, 2, 1, 3)
-    return blocks[:, :, ~np.eye(starts, dtype=bool)].mean(axis=-1)
-
-
 def local_contrast(maps: np.ndarray, *, size: int = 5) -> np.ndarray:
     """Return the standard deviation in the neighborhood of each pixel.
 

@@ -51,13 +51,63 @@ def pairwise_similarity(images: np.ndarray, measure: str) -> np.ndarray:
     return np.array(rows)
 
 
-def mean_similarity(images: np.ndarray, measure: str) -> float:
+def mean_similarity(images: np.ndarray, measure: str) -> float | np.ndarray:
     """Return the mean of `pairwise_similarity` over all pairs of different images.
 
-    NaN where no pair can be compared.
+    NaN where no pair can be compared. Of groups of images, with further axes before
+    those of `pairwise_similarity`, an array with the mean of each group.
     """
+    if np.ndim(images) > 4:
+        return np.array([mean_similarity(group, measure) for group in images])
     upper = np.triu_indices(len(images), k=1)
     return known_mean(pairwise_similarity(images, measure)[upper])
+
+
+def grouped_similarity(groups: np.ndarray, measure: str) -> np.ndarray:
+    """Return how alike the images of each two groups are, but those of one place.
+
+    Images of one place, such as maps from one start, would be alike for what they share
+    from there.
+
+    Args:
+        groups: Shape `(groups, places, height, width, channels)`, 2 places at least.
+        measure: As in `pairwise_similarity`.
+
+    Returns:
+        Shape (groups, groups, places * (places - 1)): entry (i, j) holds the
+        similarities of images of i to images of j. NaN where one is flat.
+
+    Raises:
+        ValueError: Fewer than two places, or another number of axes.
+    """
+    if np.ndim(groups) != 5 or np.shape(groups)[1] < 2:
+        raise ValueError(
+            "Expected maps (neurons, starts, height, width, channels) from 2 starts or "
+            f"more. Received: shape {np.shape(groups)}. Make maps with seeds=2."
+        )
+    count, places = np.shape(groups)[:2]
+    table = pairwise_similarity(groups.reshape(-1, *groups.shape[2:]), measure)
+    blocks = table.reshape(count, places, count, places).transpose(0, 2, 1, 3)
+    return blocks[:, :, ~np.eye(places, dtype=bool)]
+
+
+def likeness_table(maps: np.ndarray, measure: str) -> np.ndarray:
+    """Return how alike the maps of neurons are that began from different starts.
+
+    The means of `grouped_similarity`: the diagonal tells how alike the maps of one
+    neuron are, the most to be expected.
+
+    Args:
+        maps: Shape `(neurons, starts, height, width, channels)`, 2 starts at least.
+        measure: As in `pairwise_similarity`.
+
+    Returns:
+        float64 of shape (neurons, neurons), symmetric; NaN where a map is flat.
+
+    Raises:
+        ValueError: As in `grouped_similarity`.
+    """
+    return grouped_similarity(maps, measure).mean(axis=-1)
 
 
 def _standardized(planes: np.ndarray) -> np.ndarray:

@@ -6,15 +6,15 @@ this module for its parameters only. A process keeps the two studies that it ope
 layers that it was asked for, so that further points of a sweep cost their maps alone.
 """
 
+import dataclasses
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from happymaps.base import paths
-from happymaps.base.sweepable import sweepable
+from happymaps.base.sweepable import Source, sweepable
 from happymaps.base.variable_labels import label_variables
 
 if TYPE_CHECKING:
@@ -40,18 +40,6 @@ _MEANINGS = {
 }
 
 
-class _Source(NamedTuple):
-    """What a study is opened from; `stamps` tells of files that have changed."""
-
-    dataset: str
-    model: str
-    image_size: str
-    pixel_range: tuple[float, float]
-    target: str
-    seed: int
-    stamps: tuple
-
-
 class _RealScores(NamedTuple):
     """How real images excite units; arrays have the first axis of the units.
 
@@ -72,18 +60,13 @@ class _RealScores(NamedTuple):
 @sweepable
 def layer_maps(
     *,
-    dataset: str = "synthetic_faces",
-    model: str = "",
-    image_size: str = "",
-    target: str = "facing_left",
+    source: Source,
     layer: str = "conv2d_1",
     tv_weight: float = 1.0,
     lp_weight: float = 10.0,
     sign: str = "happy",
     num_units: int = 8,
     num_steps: int = 100,
-    lowest_pixel: float = 0.0,
-    highest_pixel: float = 1.0,
     network_seed: int = 0,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -93,18 +76,13 @@ def layer_maps(
     the best of all images of the data set: above 1 the map excites it more than any.
 
     Args:
-        dataset: As in `load_dataset`.
-        model: Path of a saved network; empty for the study's own.
-        image_size: `"HEIGHTxWIDTH"`; empty for what the network takes.
-        target: What the faces are labeled for.
+        source: The study.
         layer: A convolution or dense layer: name, or path where networks are nested.
         tv_weight: Weight of `TotalVariation`, >= 0.
         lp_weight: Weight of `LpNorm`, >= 0.
         sign: `"happy"` or `"sad"`; of a sad map, scores are those of minus the unit.
         num_units: How many units, evenly spread; all of a layer that has fewer.
         num_steps: Steps of the optimization, >= 0.
-        lowest_pixel: Black for the network, and the lower bound of a map.
-        highest_pixel: White for the network, and the upper bound.
         network_seed: Of the data set, its split and the training.
         seed: Of the start, >= 0.
 
@@ -126,11 +104,10 @@ def layer_maps(
     from happymaps.maps.regularizers import LpNorm, TotalVariation
     from happymaps.maps.scoring import layer_objectives
 
-    pixels = (lowest_pixel, highest_pixel)
-    stamps = _stamps(dataset, model)
-    source = _Source(dataset, model, image_size, pixels, target, network_seed, stamps)
-    study = _open(source)
-    real = _score_real_images(source, layer, num_units, sign)
+    source = dataclasses.replace(source, seed=network_seed)
+    stamps = _stamps(source)
+    study = _open(source, stamps)
+    real = _score_real_images(source, stamps, layer, num_units, sign)
     objectives = layer_objectives(study.model, layer, count=num_units)
     maps = maximize(
         study.model,
@@ -138,12 +115,12 @@ def layer_maps(
         regularizers=(LpNorm(lp_weight), TotalVariation(tv_weight)),
         seeds=[seed],
         sign=sign,
-        input_range=pixels,
+        input_range=source.pixel_range,
         num_steps=num_steps,
         reference_images=study.dataset.images[real.extremes],
     )
     index = [objective.terms[0][1].index for objective in objectives]
-    return _describe(maps.isel(seed=0, drop=True), index, real, pixels)
+    return _describe(maps.isel(seed=0, drop=True), index, real, source.pixel_range)
 
 
 def _describe(
@@ -186,19 +163,19 @@ def _describe(
 
 
 @functools.lru_cache(maxsize=2)
-def _open(source: _Source) -> "Study":
+def _open(source: Source, stamps: tuple) -> "Study":
     from happymaps.networks.study import open_study
 
-    return open_study(**{k: v for k, v in source._asdict().items() if k != "stamps"})
+    return open_study(**source.arguments())
 
 
 @functools.lru_cache(maxsize=64)
 def _score_real_images(
-    source: _Source, layer: str, num_units: int, sign: str
+    source: Source, stamps: tuple, layer: str, num_units: int, sign: str
 ) -> _RealScores:
     from happymaps.maps.scoring import layer_objectives, score_images
 
-    study = _open(source)
+    study = _open(source, stamps)
     objectives = layer_objectives(study.model, layer, count=num_units)
     scores, outputs = (
         score_images(
@@ -214,11 +191,7 @@ def _score_real_images(
     return _RealScores(best, worst, scores.argmax(axis=1), np.unique(extremes))
 
 
-def _stamps(dataset: str, model: str) -> tuple:
-    """Return path, size and time of change of the files that are named."""
-    files = [Path(model)] if model else []
-    if dataset.startswith("folder:"):
-        folder = paths.find_folder(dataset.removeprefix("folder:"))
-        files += sorted(folder.rglob("*")) if folder else []
-    stats = [(str(file), file.stat()) for file in files if file.is_file()]
-    return tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+def _stamps(source: Source) -> tuple:
+    """Return what tells the caches of files that have changed."""
+    files = [source.model, source.dataset.removeprefix("folder:")]
+    return tuple(paths.file_stamps(file) for file in files if file)

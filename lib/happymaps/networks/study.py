@@ -11,7 +11,9 @@ import pandas as pd
 
 from happymaps.backend import keras
 from happymaps.base.paths import data_root
+from happymaps.base.sweepable import parse_image_size
 from happymaps.datasets import Dataset, load_dataset, split_dataset
+from happymaps.datasets.splitting import split_fold
 from happymaps.networks.checks import check_images
 from happymaps.networks.layers import image_shape
 from happymaps.networks.models import build_cnn, fingerprint, load_model, save_model
@@ -19,6 +21,7 @@ from happymaps.networks.training import evaluate, has_class_outputs, train
 
 # The study's own training: part of what identifies a network that is kept.
 TRAINING = {"epochs": 20, "patience": 5}
+SMALL = "30x32"  # the smallest size of the CMU faces; a network takes seconds to train
 
 
 class Study(NamedTuple):
@@ -27,13 +30,24 @@ class Study(NamedTuple):
     Attributes:
         model: The network.
         dataset: All images, in the range that the network takes.
-        parts: Name to the images that accuracy is reported for: `train` and `test` of
-            the study's own network, `all` of a network that was brought along.
+        learned: Those that it learned from; all where that is not known.
+        held_out: Those that it has not seen; all where that is not known.
     """
 
     model: keras.Model
     dataset: Dataset
-    parts: dict[str, Dataset]
+    learned: Dataset
+    held_out: Dataset
+
+    @property
+    def parts(self) -> dict[str, Dataset]:
+        """The images that accuracy is reported for, by the name of the part.
+
+        `train` and `test`; `all` where it is not known what the network learned from.
+        """
+        if self.learned is self.held_out:
+            return {"all": self.dataset}
+        return {"train": self.learned, "test": self.held_out}
 
     @property
     def fits(self) -> bool:
@@ -62,43 +76,72 @@ class Study(NamedTuple):
 def open_study(
     dataset: str,
     *,
-    model: str = "",
+    model: str | keras.Model = "",
     image_size: str = "",
     pixel_range: tuple[float, float] = (0.0, 1.0),
     target: str = "facing_left",
     seed: int = 0,
+    split: str = "",
+    num_folds: int = 5,
+    fold: int | None = None,
+    **architecture,
 ) -> Study:
     """Return a data set with the network that an experiment looks into.
 
+    The study's own network is trained on 80 % of the images, split by image, and kept
+    for the next call. With a `split`, it is one of many: the images are dealt into
+    folds, the same for all seeds, and the network of a seed learns from all but one.
+    So networks differ in their initial weights and in whom they have not seen, and
+    those to be compared on new people are trained without the same `fold`.
+
     Args:
         dataset: As in `load_dataset`.
-        model: Path of a saved network; empty for the study's own network, trained on
-            80 % of the images (split by image) and kept for the next call.
-        image_size: `"HEIGHTxWIDTH"` that images are brought to. Empty: what the network
-            takes; for a folder of images, the size that they have.
+        model: A network that was brought along, or the path where it is saved; empty
+            for the study's own.
+        image_size: `"HEIGHTxWIDTH"` that images are brought to. Empty: what a network
+            that was brought along takes; for a folder of images, the size that they
+            have; else 60x64, and 30x32 with a `split`.
         pixel_range: What black and white are for the network, (0, 255) for many that
             begin with a Rescaling layer. The images of the study are brought to it.
         target: What the faces are labeled for, as in `load_dataset`.
-        seed: Of the data set, the split and the training.
+        seed: Of initial weights and training; without a `split`, of the data set and
+            its parts too.
+        split: `"person"` holds out whole people, `"image"` single images.
+        num_folds: How many folds, >= 2.
+        fold: Which is held out, 0 to `num_folds` - 1; None for seed modulo `num_folds`.
+        **architecture: Options of `build_cnn` for the study's own, such as `filters`.
 
     Raises:
-        ValueError: As in `load_dataset` and `load_model`; images that do not fit the
-            network.
+        ValueError: As in `load_dataset`, `load_model` and `split_fold`; images that do
+            not fit the network.
     """
-    brought = load_model(model) if model else None
-    shape = image_shape(brought) if brought else None
+    if isinstance(model, str):
+        model = load_model(model) if model else None
+    data_seed = 0 if split else seed
+    if split and not model and not dataset.startswith("folder:"):
+        image_size = image_size or SMALL
     images = open_images(
-        dataset, image_size=image_size, target=target, seed=seed, fit=shape
+        dataset,
+        image_size=image_size,
+        target=target,
+        seed=data_seed,
+        fit=image_shape(model) if model else None,
     )
     low, high = pixel_range
     scaled = (low + (high - low) * images.images).astype(np.float32)
     images = dataclasses.replace(images, images=scaled)
-    if brought:
-        check_images(brought, images.images)
-        return Study(brought, images, {"all": images})
-    learned, held_out = split_dataset(images, by="image", seed=seed)
-    network = study_network(learned, seed=seed)
-    return Study(network, images, {"train": learned, "test": held_out})
+    if model:
+        check_images(model, images.images)
+        return Study(model, images, images, images)
+    if split:
+        fold = seed % num_folds if fold is None else fold
+        learned, held_out = split_fold(
+            images, split=split, num_folds=num_folds, fold=fold, seed=data_seed
+        )
+    else:
+        learned, held_out = split_dataset(images, by="image", seed=data_seed)
+    network = study_network(learned, seed=seed, **architecture)
+    return Study(network, images, learned, held_out)
 
 
 def open_images(
@@ -155,22 +198,6 @@ def study_network(dataset: Dataset, *, seed: int = 0, **architecture) -> keras.M
     trained = train(untrained, dataset, seed=seed, **TRAINING).model
     save_model(trained, path)
     return trained
-
-
-def parse_image_size(text: str) -> tuple[int, int] | None:
-    """Return (height, width) of `"HEIGHTxWIDTH"`, None of an empty text.
-
-    Raises:
-        ValueError: The text has another form.
-    """
-    if not text:
-        return None
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match:
-        raise ValueError(
-            f"image_size must be HEIGHTxWIDTH, such as 60x64. Received: {text!r}."
-        )
-    return int(match[1]), int(match[2])
 
 
 def _arithmetic() -> list[str]:

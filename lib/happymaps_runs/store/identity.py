@@ -111,19 +111,10 @@ def _file_fingerprints(parameters: Mapping[str, object]) -> dict[str, str]:
     if isinstance(dataset, str) and dataset.startswith("folder:"):
         folder = paths.find_folder(dataset.removeprefix("folder:"))
         if folder is not None:
-            found["dataset"] = _folder_sha256(folder, _stamps(folder))
+            found["dataset"] = _folder_sha256(folder, paths.file_stamps(folder))
     if isinstance(model, str) and model and Path(model).is_file():
         found["model"] = file_sha256(Path(model))
     return found
-
-
-def _stamps(folder: Path) -> tuple:
-    stats = ((path, path.stat()) for path in sorted(folder.rglob("*")))
-    return tuple(
-        (str(path), stat.st_size, stat.st_mtime_ns)
-        for path, stat in stats
-        if path.is_file()
-    )
 
 
 @functools.lru_cache(maxsize=8)

@@ -18,7 +18,7 @@ from happymaps.attribution.evaluation.masks import (
     relevance_mass,
     relevance_rank,
 )
-from happymaps.attribution.evaluation.stability import max_sensitivity, seed_sensitivity
+from happymaps.attribution.evaluation.stability import max_sensitivity
 
 IN_MASK = [pointing_game, relevance_mass, relevance_rank]
 
@@ -220,17 +220,9 @@ def test_map_of_zeros_that_changes_has_no_sensitivity(images):
     assert np.isnan(found["largest"]).all()
 
 
-def test_sensitivity_to_the_seed_is_that_of_the_seeds_alone(images):
-    found = seed_sensitivity(lambda x, seed: x * (1 + seed), images, seeds=(0, 1, 3))
-    assert found["largest"].values == pytest.approx(3)
-    assert found["mean"].values == pytest.approx(2)
-
-
 def test_options_of_stability_are_checked(images):
     with pytest.raises(ValueError, match="radius"):
         max_sensitivity(lambda x: x, images, radius=0)
-    with pytest.raises(ValueError, match="two seeds"):
-        seed_sensitivity(lambda x, seed: x, images, seeds=(0,))
     with pytest.raises(ValueError, match="for each of the 4 images"):
         max_sensitivity(lambda x: x[:2], images)
 

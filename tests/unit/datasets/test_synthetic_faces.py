@@ -1,12 +1,7 @@
 import itertools
-import subprocess
-import sys
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from happymaps.datasets.__main__ import main
-from PIL import Image
 
 from happymaps.datasets.faces import EXPRESSIONS, EYES, POSES
 from happymaps.datasets.synthetic_faces import generate_faces
@@ -192,28 +187,6 @@ def test_default_faces_are_those_that_results_were_made_with(faces):
     np.testing.assert_allclose(images[[0, 321, 639], 30, ::16, 0], pixels, atol=1e-5)
     assert masks["face"].sum() == pytest.approx(259974, abs=10)
     assert masks["mouth"].sum() == pytest.approx(7410, abs=10)
-
-
-def test_contact_sheet_is_a_picture_with_labeled_faces_on_white(tmp_path):
-    main(str(tmp_path / "sheet.png"), num_people=2)
-    figure = plt.gcf()
-    plt.close(figure)
-    sheet = np.asarray(Image.open(tmp_path / "sheet.png").convert("L"))
-    assert sheet[0, 0] == 255
-    assert (sheet < 250).mean() > 0.5
-    assert len(figure.axes) == 2 * len(POSES) * 2
-    rows = [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()]
-    columns = [axis.get_title() for axis in figure.axes if axis.get_title()]
-    assert rows == ["person_00", "person_01"]
-    assert columns[:2] == ["straight\nneutral\nopen", "straight\nhappy\nsunglasses"]
-    assert len(columns) == len(POSES) * 2
-
-
-def test_contact_sheet_command_without_a_file_says_how_and_warns_of_nothing():
-    command = [sys.executable, "-W", "error", "-m", "happymaps.datasets"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr == "Usage: python -m happymaps.datasets OUT.png\n"
 
 
 @pytest.mark.parametrize(

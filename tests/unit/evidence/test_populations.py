@@ -1,4 +1,4 @@
-"""Likeness of maps, agreement of networks, and how the two go together."""
+"""Contrast of maps, agreement of networks, and how the two go together."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,6 @@ from happymaps.evidence.populations import (
     adjust_by_holm,
     agreement_table,
     correlate_pairs,
-    likeness_table,
     local_contrast,
     paired_effects,
 )
@@ -20,30 +19,7 @@ def symmetric(size: int, seed: int = 0) -> np.ndarray:
     return table + table.T
 
 
-# ---------------------------------------------------------------------------- likeness
-
-
-def test_opposite_neurons_are_unlike_and_a_steady_one_is_like_itself():
-    pattern = np.random.default_rng(1).random((6, 6, 1))
-    maps = np.stack([[pattern, 2 * pattern, pattern + 3], [-pattern] * 3])
-    found = likeness_table(maps, "raw")
-    np.testing.assert_allclose(found, [[1, -1], [-1, 1]], atol=1e-12)
-
-
-def test_the_noise_of_a_shared_start_does_not_count():
-    noise = np.random.default_rng(2).normal(size=(2, 40, 40, 1))
-    noise -= noise.mean(axis=(1, 2, 3), keepdims=True)
-    noise[1] -= noise[0] * (noise[0] * noise[1]).sum() / (noise[0] ** 2).sum()
-    # Both neurons show their start alone: alike from the same start, else not at all.
-    found = likeness_table(np.stack([noise, noise]), "raw")
-    np.testing.assert_allclose(found, 0, atol=1e-12)
-
-
-def test_a_pattern_that_moves_is_alike_up_to_a_shift_only():
-    pattern = np.random.default_rng(3).random((8, 8, 1))
-    maps = np.stack([[pattern, np.roll(pattern, 3, axis=1)]])
-    assert likeness_table(maps, "shift_tolerant")[0, 0] == pytest.approx(1)
-    assert likeness_table(maps, "raw")[0, 0] < 0.6
+# ---------------------------------------------------------------------------- contrast
 
 
 def test_stripes_of_another_phase_have_the_same_contrast():
@@ -55,11 +31,6 @@ def test_stripes_of_another_phase_have_the_same_contrast():
     np.testing.assert_allclose(found[:, :, 2:-2], np.sqrt(0.24), atol=1e-9)
     np.testing.assert_allclose(found[0], found[1], atol=1e-9)
     np.testing.assert_allclose(local_contrast(np.full((1, 4, 4, 1), 0.3)), 0, atol=1e-7)
-
-
-def test_one_start_tells_nothing_of_repeats():
-    with pytest.raises(ValueError, match="from 2 starts"):
-        likeness_table(np.zeros((3, 1, 4, 4, 1)), "raw")
 
 
 # --------------------------------------------------------------------------- agreement

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from happymaps.evidence.similarity import MEASURES, mean_similarity, pairwise_similarity
+from happymaps.evidence.similarity import (
+    MEASURES,
+    grouped_similarity,
+    likeness_table,
+    mean_similarity,
+    pairwise_similarity,
+)
 
 SHAPE = (12, 10, 1)
 
@@ -138,6 +144,55 @@ def test_mean_similarity_takes_each_pair_once():
 @pytest.mark.parametrize("images", [noise(1), np.zeros((3, *SHAPE))])
 def test_mean_similarity_without_a_pair_to_compare_is_nan(images):
     assert np.isnan(mean_similarity(images, "raw"))
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_mean_similarity_of_groups_is_that_of_each(measure):
+    groups = noise(12).reshape(2, 2, 3, *SHAPE)
+    groups[0, 1] = 0.5
+    found = mean_similarity(groups, measure)
+    assert found.shape == (2, 2)
+    assert np.isnan(found[0, 1])
+    for place in ((0, 0), (1, 0), (1, 1)):
+        assert found[place] == mean_similarity(groups[place], measure)
+
+
+def test_groups_are_compared_image_by_image_but_not_at_the_same_place():
+    left, right = gratings(0, np.pi / 3)
+    groups = np.stack([[left, right], [left, -left]])
+    found = grouped_similarity(groups, "raw")
+    # left to -left and right to left; within a group, each pair both ways.
+    np.testing.assert_allclose(found[0, 1], [-1, 0.5], atol=1e-12)
+    np.testing.assert_allclose(found[0, 0], [0.5, 0.5], atol=1e-12)
+    np.testing.assert_allclose(found[1, 1], [-1, -1], atol=1e-12)
+
+
+def test_opposite_neurons_are_unlike_and_a_steady_one_is_like_itself():
+    pattern = np.random.default_rng(1).random((6, 6, 1))
+    maps = np.stack([[pattern, 2 * pattern, pattern + 3], [-pattern] * 3])
+    found = likeness_table(maps, "raw")
+    np.testing.assert_allclose(found, [[1, -1], [-1, 1]], atol=1e-12)
+
+
+def test_the_noise_of_a_shared_start_does_not_count():
+    noise = np.random.default_rng(2).normal(size=(2, 40, 40, 1))
+    noise -= noise.mean(axis=(1, 2, 3), keepdims=True)
+    noise[1] -= noise[0] * (noise[0] * noise[1]).sum() / (noise[0] ** 2).sum()
+    # Both neurons show their start alone: alike from the same start, else not at all.
+    found = likeness_table(np.stack([noise, noise]), "raw")
+    np.testing.assert_allclose(found, 0, atol=1e-12)
+
+
+def test_a_pattern_that_moves_is_alike_up_to_a_shift_only():
+    pattern = np.random.default_rng(3).random((8, 8, 1))
+    maps = np.stack([[pattern, np.roll(pattern, 3, axis=1)]])
+    assert likeness_table(maps, "shift_tolerant")[0, 0] == pytest.approx(1)
+    assert likeness_table(maps, "raw")[0, 0] < 0.6
+
+
+def test_one_start_tells_nothing_of_repeats():
+    with pytest.raises(ValueError, match="from 2 starts"):
+        likeness_table(np.zeros((3, 1, 4, 4, 1)), "raw")
 
 
 def test_similarity_changes_no_image():

@@ -6,6 +6,7 @@ from PIL import Image
 
 from happymaps.backend import keras
 from happymaps.base import paths
+from happymaps.base.sweepable import parse_image_size
 from happymaps.datasets import load_dataset
 from happymaps.networks import study, training
 from happymaps.networks.models import build_cnn, fingerprint, save_model
@@ -13,7 +14,6 @@ from happymaps.networks.study import (
     Study,
     open_images,
     open_study,
-    parse_image_size,
     processed_folder,
     study_network,
 )
@@ -67,15 +67,19 @@ def brought(tmp_path, *, shape=(24, 20, 1), outputs=2) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("60x64", (60, 64)), ("1x200", (1, 200)), ("", None)]
+    ("text", "size"), [("60x64", (60, 64)), ("1x20000", (1, 20000)), ("", None)]
 )
 def test_image_size_is_height_then_width(text, size):
     assert parse_image_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["60", "60x", "60X64", "60 x 64", "-6x4", "6x4x1"])
+@pytest.mark.parametrize(
+    "text", ["60", "60x", "60X64", "6 x 4", "-6x4", "6x4x1", "0x4"]
+)
 def test_image_size_of_another_form_is_refused_with_an_example(text):
-    with pytest.raises(ValueError, match=r"HEIGHTxWIDTH, such as 60x64\. Received"):
+    with pytest.raises(
+        ValueError, match=r"HEIGHTxWIDTH in pixels, as in 60x64\. Received"
+    ):
         parse_image_size(text)
 
 
@@ -271,11 +275,11 @@ def test_accuracies_of_a_planted_network_are_those_worked_out_by_hand(folder):
     mislabeled = type(images)(
         "toy", uneven.images, wrong, images.class_names, uneven.metadata
     )
-    table = Study(model, images, {"right": uneven, "wrong": mislabeled}).accuracies()
-    assert table.loc["right"].tolist() == [8, 1, 1, 6 / 8]
+    table = Study(model, images, uneven, mislabeled).accuracies()
+    assert table.loc["train"].tolist() == [8, 1, 1, 6 / 8]
     # 7 of 8 are right: 5 of 5 bright ones, 2 of 3 dark ones.
     expected = [8, 7 / 8, pytest.approx((1 + 2 / 3) / 2), 5 / 8]
-    assert table.loc["wrong"].tolist() == expected
+    assert table.loc["test"].tolist() == expected
 
 
 def test_missing_network_is_refused(folder, tmp_path):

@@ -1,6 +1,6 @@
 """How much an attribution changes when next to nothing does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -50,35 +50,6 @@ def max_sensitivity(
     noises = (rng.uniform(-radius, radius, images.shape) for _ in range(num_samples))
     noisy = (explain((images + noise).astype(np.float32)) for noise in noises)
     return _relative_changes(explain(images), noisy, len(images))
-
-
-def seed_sensitivity(
-    explain: Callable[[np.ndarray, int], np.ndarray],
-    images: np.ndarray,
-    *,
-    seeds: Sequence[int] = (0, 1, 2, 3),
-) -> xr.Dataset:
-    """Return how much an attribution changes with its own seed.
-
-    `|A_s(x) - A_0(x)| / |A_0(x)|` with A_0 that of the first seed; 0 for a method
-    without randomness.
-
-    Args:
-        explain: Images and a seed to attributions.
-        images: Shape `(images, height, width, colors)`.
-        seeds: At least two.
-
-    Returns:
-        As in `max_sensitivity`, over the seeds after the first.
-
-    Raises:
-        ValueError: Fewer than two seeds, or attributions of other images.
-    """
-    if len(seeds) < 2:
-        raise ValueError(f"Expected at least two seeds. Received: {seeds!r}.")
-    first, *others = seeds
-    again = (explain(images, other) for other in others)
-    return _relative_changes(explain(images, first), again, len(images))
 
 
 def _relative_changes(original, others, count: int) -> xr.Dataset:

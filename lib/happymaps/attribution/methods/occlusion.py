@@ -10,7 +10,7 @@ from happymaps.attribution.parts.baselines import baseline_for
 from happymaps.attribution.parts.explained import Explained
 from happymaps.attribution.parts.labels import label_attributions
 from happymaps.attribution.parts.option_checks import sizes_of
-from happymaps.attribution.parts.positions import position_sizes
+from happymaps.attribution.parts.positions import position_sizes, window_mask
 from happymaps.backend import keras
 from happymaps.maps.objectives import Objective
 
@@ -86,9 +86,5 @@ def _masks(sizes: tuple, patch: tuple, stride: tuple) -> np.ndarray:
         sorted({*range(0, size - length + 1, step), size - length})
         for size, length, step in zip(sizes, patch, stride, strict=True)
     ]
-    corners = list(itertools.product(*starts))
-    masks = np.zeros((len(corners), *sizes), bool)
-    for mask, corner in zip(masks, corners, strict=True):
-        pairs = zip(corner, patch, strict=True)
-        mask[tuple(slice(first, first + length) for first, length in pairs)] = True
-    return masks
+    corners = itertools.product(*starts)
+    return np.array([window_mask(sizes, corner, patch) for corner in corners])

@@ -11,6 +11,20 @@ def position_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape if len(shape) == 1 else shape[:-1]
 
 
+def window_mask(sizes: tuple, corner: tuple, lengths: tuple) -> np.ndarray:
+    """Return a mask that is true in one window.
+
+    Args:
+        sizes: Of the axes of positions.
+        corner: The first position of the window on each axis.
+        lengths: How long it is on each.
+    """
+    mask = np.zeros(sizes, bool)
+    pairs = zip(corner, lengths, strict=True)
+    mask[tuple(slice(first, first + length) for first, length in pairs)] = True
+    return mask
+
+
 def enlarge(values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
     """Return values on another grid of positions, interpolated linearly.
 

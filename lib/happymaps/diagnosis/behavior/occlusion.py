@@ -7,10 +7,11 @@ on those between: the largest of many numbers is too large otherwise.
 Source: occlusion, Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from happymaps.attribution.parts.positions import window_mask
 from happymaps.diagnosis.behavior.performance import balanced_accuracy
 from happymaps.evidence.claims import proportion_interval
 
@@ -55,11 +56,12 @@ def measure_covering(predict: Predict, images: np.ndarray, labels: np.ndarray) -
     windows = make_windows(*images.shape[1:3])
     fill = images.mean(axis=0)
     now = predict(images)
-    then = np.array([predict(_cover(images, each, fill)) for each in windows])
+    masks = window_masks(windows, images.shape[1:3])[..., None]
+    then = np.array([predict(np.where(mask, fill, images)) for mask in masks])
     changed = then != now
     best = int(changed[:, 0::2].mean(axis=1).argmax())
     measured = slice(1, None, 2)
-    alone = predict(_cover(fill[None].repeat(len(images), 0), windows[best], images))
+    alone = predict(np.where(masks[best], images, fill))
     kept, interval = balanced_accuracy(labels[measured], alone[measured])
     shares = changed[:, measured].mean(axis=1)
     count = len(labels[measured])
@@ -82,12 +84,9 @@ def measure_covering(predict: Predict, images: np.ndarray, labels: np.ndarray) -
     }
 
 
-def _cover(images: np.ndarray, window: Window, fill: np.ndarray) -> np.ndarray:
-    top, left, height, width = window
-    place = (slice(top, top + height), slice(left, left + width))
-    covered = images.copy()
-    covered[:, *place] = fill[..., place[0], place[1], :]
-    return covered
+def window_masks(windows: Sequence[Window], shape: tuple[int, int]) -> np.ndarray:
+    """Return masks that are true in a window each, shape (windows, *shape)."""
+    return np.array([window_mask(shape, each[:2], each[2:]) for each in windows])
 
 
 def _starts(length: int, size: int, steps: int) -> list[int]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from happymaps.evidence.known_values import known_mean, known_quantile
-from happymaps.evidence.similarity import MEASURES, mean_similarity, pairwise_similarity
+from happymaps.evidence.similarity import MEASURES, grouped_similarity, mean_similarity
 
 _MOST_PAIRS = 100  # of units, for the limit of chance
 _QUANTILE = 0.95
@@ -39,22 +39,13 @@ def measure_repeatability(images: np.ndarray, *, seed: int = 0) -> Repeatability
     likeness, limits = {}, {}
     pairs = _draw_pairs(len(images), seed)
     for measure in MEASURES:
-        likeness[measure] = np.array(
-            [mean_similarity(maps, measure) for maps in images]
-        )
-        between = np.array(
-            [_between(images[a], images[b], measure) for a, b in pairs] or [np.nan]
-        )
-        limits[measure] = known_quantile(between, _QUANTILE)
+        likeness[measure] = mean_similarity(images, measure)
+        between = [
+            known_mean(grouped_similarity(images[pair], measure)[0, 1])
+            for pair in pairs
+        ]
+        limits[measure] = known_quantile(np.array(between, float), _QUANTILE)
     return Repeatability(likeness, limits)
-
-
-def _between(first: np.ndarray, second: np.ndarray, measure: str) -> float:
-    count = len(first)
-    table = pairwise_similarity(np.concatenate([first, second]), measure)
-    block = table[:count, count:]
-    other_start = ~np.eye(count, dtype=bool)
-    return known_mean(block[other_start])
 
 
 def _draw_pairs(units: int, seed: int) -> np.ndarray:
