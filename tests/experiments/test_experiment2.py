@@ -125,8 +125,9 @@ def test_overlap_is_intersection_over_union():
 
 @pytest.mark.parametrize(
     "name",
-    ["first_pass:measure_regions", "sanity:measure_sanity", "removal:measure_removal",
-     "faithfulness:measure_faithfulness"],
+    ["attribution_first_pass:measure_regions", "sanity_checks:measure_sanity",
+     "remove_and_retrain:measure_removal",
+     "which_method_is_faithful:measure_faithfulness"],
 )  # fmt: skip
 def test_function_can_be_swept(name):
     assert "seed" in function_parameters(f"experiments.experiment2.measures.{name}")

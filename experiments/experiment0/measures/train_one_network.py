@@ -16,7 +16,7 @@ from sklearn.metrics import confusion_matrix
 
 from happymaps.base.sweepable import TrainedSource, sweepable
 from happymaps.base.variable_labels import label_variables
-from happymaps.datasets import Dataset
+from happymaps.datasets import Dataset, open_images
 from happymaps.datasets.splitting import split_fold
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ def train_network(
             class than folds, or images too small for three convolutions.
     """
     from happymaps.networks.models import build_cnn
-    from happymaps.networks.study import open_images
     from happymaps.networks.training import train
 
     _check_counts(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from happymaps.base import paths
 from happymaps.base.messages import unknown_name
+from happymaps.base.sweepable import parse_image_size
 from happymaps.datasets.cmu_faces import load_faces
 from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.faces import TARGETS, label_faces
@@ -98,4 +99,31 @@ def _find_folder(path: str) -> Path:
         "folder:PATH must name a folder with one subfolder of images per class. "
         f"Received: {path!r}, which is no folder in {Path.cwd()} or "
         f"{paths.repository_root()}. Correct the path."
+    )
+
+
+def open_images(
+    dataset: str,
+    *,
+    image_size: str = "",
+    target: str = "facing_left",
+    seed: int = 0,
+    fit: tuple[int, int, int] | None = None,
+) -> Dataset:
+    """Return a data set, with the sizes that a notebook's parameters mean.
+
+    Args:
+        dataset: As in `load_dataset`.
+        image_size: `"HEIGHTxWIDTH"`; empty for the size of the network to fit, else 60x64;
+            a folder of images is then left as it is.
+        target: As in `load_dataset`.
+        seed: Of the drawn faces.
+        fit: (height, width, channels) of a network to fit, where `image_size` is empty.
+    """
+    size = parse_image_size(image_size)
+    if size is None and not dataset.startswith("folder:"):
+        size = fit[:2] if fit else (60, 64)
+    channels = fit[2] if fit else None
+    return load_dataset(
+        dataset, image_size=size, channels=channels, target=target, seed=seed
     )

@@ -1,5 +1,6 @@
 """Data sets as PNG files in a folder that `load_dataset("folder:...")` reads."""
 
+import re
 import tempfile
 from pathlib import Path, PurePosixPath
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from happymaps.base import paths
 from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.folder import GROUND_TRUTH, read_ground_truth
 
@@ -114,3 +116,10 @@ def _make_stems(dataset: Dataset) -> list[str]:
     }
     hidden = any(stem.startswith(".") for stem in stems)
     return numbers if hidden or len(places) < len(stems) else stems
+
+
+def processed_folder(dataset: Dataset) -> Path:
+    """Return the folder `data/processed/<name>/` that a data set is written to."""
+    kind, _, path = dataset.name.rpartition(":")
+    name = "_".join(filter(None, [kind, Path(path).name]))
+    return paths.data_root() / "processed" / re.sub(r"[^A-Za-z0-9_-]+", "_", name)

@@ -2,8 +2,6 @@
 
 import dataclasses
 import os
-import re
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +9,7 @@ import pandas as pd
 
 from happymaps.backend import keras
 from happymaps.base.paths import data_root
-from happymaps.base.sweepable import parse_image_size
-from happymaps.datasets import Dataset, load_dataset, split_dataset
+from happymaps.datasets import Dataset, open_images, split_dataset
 from happymaps.datasets.splitting import split_fold
 from happymaps.networks.checks import check_images
 from happymaps.networks.layers import image_shape
@@ -142,40 +139,6 @@ def open_study(
         learned, held_out = split_dataset(images, by="image", seed=data_seed)
     network = study_network(learned, seed=seed, **architecture)
     return Study(network, images, learned, held_out)
-
-
-def open_images(
-    dataset: str,
-    *,
-    image_size: str = "",
-    target: str = "facing_left",
-    seed: int = 0,
-    fit: tuple[int, int, int] | None = None,
-) -> Dataset:
-    """Return a data set, with the sizes that a notebook's parameters mean.
-
-    Args:
-        dataset: As in `load_dataset`.
-        image_size: As in `open_study`.
-        target: As in `load_dataset`.
-        seed: Of the drawn faces.
-        fit: (height, width, channels) of a network to fit, where `image_size` is empty.
-            A folder of images is resized on request only.
-    """
-    size = parse_image_size(image_size)
-    if size is None and not dataset.startswith("folder:"):
-        size = fit[:2] if fit else (60, 64)
-    channels = fit[2] if fit else None
-    return load_dataset(
-        dataset, image_size=size, channels=channels, target=target, seed=seed
-    )
-
-
-def processed_folder(dataset: Dataset) -> Path:
-    """Return the folder `data/processed/<name>/` that a data set is written to."""
-    kind, _, path = dataset.name.rpartition(":")
-    name = "_".join(filter(None, [kind, Path(path).name]))
-    return data_root() / "processed" / re.sub(r"[^A-Za-z0-9_-]+", "_", name)
 
 
 def study_network(dataset: Dataset, *, seed: int = 0, **architecture) -> keras.Model:

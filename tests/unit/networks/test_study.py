@@ -7,14 +7,12 @@ from PIL import Image
 from happymaps.backend import keras
 from happymaps.base import paths
 from happymaps.base.sweepable import parse_image_size
-from happymaps.datasets import load_dataset
+from happymaps.datasets import load_dataset, open_images, processed_folder
 from happymaps.networks import study, training
 from happymaps.networks.models import build_cnn, fingerprint, save_model
 from happymaps.networks.study import (
     Study,
-    open_images,
     open_study,
-    processed_folder,
     study_network,
 )
 
