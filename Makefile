@@ -43,7 +43,7 @@ check: $(STAMP) lint ## a minute: lint, rules, and the tests of the rooms that t
 
 unit: $(STAMP) ## all tests but the comparison of the notebooks
 	@echo "Unit tests ..."
-	@$(BIN)/python -m pytest tests -n 2 --dist worksteal -q -p no:nbval
+	@$(BIN)/python -m pytest tests -n auto --dist loadfile --no-loadscope-reorder -q -p no:nbval
 
 lab: $(STAMP) ## open JupyterLab on the repository, set up as .jupyter/ says [LAB_OPTIONS=]
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" \

@@ -1,4 +1,4 @@
-"""Tiny networks whose answers are known by hand.
+"""How tests run, and tiny networks whose answers are known by hand.
 
 Every layer that is asked about has planted weights, so that a test can work its values
 out with NumPy. Keras is imported when the first network is built: tests that need none
@@ -9,6 +9,31 @@ import gc
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+from happymaps.base.processors import num_cpus
+from happymaps_runs.lean_imports import skip_url_grammar
+
+# Before anything imports nbformat, which takes six seconds otherwise.
+skip_url_grammar()
+
+# Hypothesis' own profile for CI: no deadline, since a loaded machine is no fault of the
+# code, and the same examples in every run, so that what passed here passes elsewhere.
+settings.load_profile("ci")
+
+# Folders of tests that wait for other processes, and take longest.
+WAITING = ("processes", "browser")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Return one more than there are processors: some tests wait for processes."""
+    return min(num_cpus() + 1, 8)  # each takes up to a gigabyte
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the tests that take longest, so that no worker ends late."""
+    items.sort(key=lambda item: item.path.parent.name not in WAITING)
+
 
 # Traced networks are millions of objects that live on: Python's own thresholds would
 # have them looked through so often that it costs a seventh of the time.

@@ -2,12 +2,12 @@
 
 import io
 
+import browser_cases as helpers
 import numpy as np
 import pytest
-import test_report_browser as helpers
+from compare_cases import make_maps, noise
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from test_compare_page import make_maps, noise
 
 from happymaps_pages.html.assets import asset_files
 from happymaps_pages.pages.compare_page import compare_files

@@ -2,9 +2,9 @@
 
 import io
 
+import browser_cases as helpers
 import numpy as np
 import pytest
-import test_report_browser as helpers
 from diagnosis_cases import make_findings, make_pictures, make_units
 from PIL import Image
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from browser_cases import ARGUMENTS, find_chromium
 from nbformat.v4 import new_code_cell, new_notebook
-from test_report_browser import ARGUMENTS, find_chromium
+from places import ROOT
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
 
-ROOT = Path(__file__).parents[2]
 TOKEN = "only-for-this-test"
 SECONDS = 150  # patience with a busy machine; nothing takes that long
 expect = sync_api.Expect()

@@ -1,12 +1,10 @@
 """The report site in a real browser, opened from its folder as a reader opens it."""
 
-import os
-import shutil
-from pathlib import Path
-
+import browser_cases
 import pytest
+from browser_cases import LOOKS, serious_findings, visit, visit_as
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from test_report import (
+from report_cases import (
     HOSTILE,
     MISREAD,
     add_collection,
@@ -19,22 +17,8 @@ from test_report import (
 from happymaps_pages import build_site
 from happymaps_pages.html.sanitize import clean_fragment
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="NO BROWSER TESTS: playwright is not installed"
-)
-axe_api = pytest.importorskip(
-    "axe_playwright_python.sync_playwright",
-    reason="NO BROWSER TESTS: axe-playwright-python is not installed",
-)
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+browser = browser_cases.browser
+page = browser_cases.page
 PAGES = (
     "index.html",
     "faces/one/index.html",
@@ -42,21 +26,11 @@ PAGES = (
     "faces/failed/bad/index.html",
 )
 
-LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
-
 ROWS = (
     "<table><tbody><tr><th>the happy map of one is the sad map of the other</th>"
     + "<td>cannot be decided here</td>" * 6
     + "</tr></tbody></table>"
 )
-
-
-def find_chromium():
-    """Return the path of a Chromium of this machine, or None."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    candidates = [os.environ.get("CHROMIUM"), "/usr/bin/chromium"]
-    candidates += [shutil.which(name) for name in names]
-    return next((path for path in candidates if path and Path(path).is_file()), None)
 
 
 @pytest.fixture(scope="module")
@@ -82,69 +56,6 @@ def site(tmp_path_factory):
     add_run(root, "faces/failed/bad", status="failed", error="ValueError: " + "y" * 200)
     build_site(root)
     return root
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = find_chromium()
-    if path is None:
-        pytest.skip(
-            "NO BROWSER TESTS: no Chromium on this machine. Install one (apt-get "
-            "install chromium) or name its path in the variable CHROMIUM"
-        )
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, color_scheme="light"
-    )
-    context.set_default_timeout(8000)
-    yield context.new_page()
-    context.close()
-
-
-def visit(page, site, name):
-    """Open a page; return what it complained about and where it wanted to go."""
-    heard = []
-    page.on("console", lambda message: heard.append(message.text))
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    page.on("requestfailed", lambda request: heard.append(request.url[:200]))
-    page.on(
-        "request",
-        lambda request: (
-            heard.append(request.url[:200])
-            if not request.url.startswith(("file:", "data:"))
-            else None
-        ),
-    )
-    page.goto((site / name).as_uri())
-    page.wait_for_load_state("load")
-    return heard
-
-
-def serious_findings(page):
-    """Return what the accessibility checker calls serious or critical."""
-    # Preloading would fetch style sheets, which the policy of the pages forbids.
-    options = {"resultTypes": ["violations"], "preload": False}
-    found = axe_api.Axe().run(page, options=options).response["violations"]
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
-
-
-def visit_as(page, site, name, look):
-    """Open a page in one of `LOOKS` and return what it complained about."""
-    scheme, width = LOOKS[look]
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 844})
-    return visit(page, site, name)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from urllib.parse import unquote
 
+import browser_cases as helpers
 import pytest
-import test_report_browser as helpers
-from test_sweep_page import HOSTILE, make_points, make_sweep
+from sweep_page_cases import HOSTILE, make_points, make_sweep
 
 from happymaps_pages.html.assets import asset_files
 from happymaps_pages.pages.sweep_page import sweep_files

@@ -6,24 +6,14 @@ import math
 
 import numpy as np
 import pytest
-import xarray as xr
 from bs4 import BeautifulSoup
+from compare_cases import make_maps, noise
 from PIL import Image
 
 from happymaps_pages.content.comparison import compare_maps
 from happymaps_pages.pages.compare_page import compare_files
 
 HOSTILE = "</script><script>window.hacked=1</script>"
-
-
-def make_maps(labels, images, dim="objective", **variables):
-    found = {name: (dim, values) for name, values in variables.items()}
-    found["image"] = ((dim, "y", "x", "color"), np.asarray(images, np.float32))
-    return xr.Dataset(found, {dim: list(labels)})
-
-
-def noise(count, size=(12, 16), colors=1, seed=0):
-    return np.random.default_rng(seed).normal(size=(count, *size, colors))
 
 
 @pytest.fixture

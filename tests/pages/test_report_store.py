@@ -7,8 +7,15 @@ import pytest
 import xarray as xr
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell
-from test_report import HOSTILE, add_collection, add_run, notebook, picture, read_page
-from test_sweep_page import make_points, make_sweep
+from report_cases import (
+    HOSTILE,
+    add_collection,
+    add_run,
+    notebook,
+    picture,
+    read_page,
+)
+from sweep_page_cases import make_points, make_sweep
 
 from happymaps_pages import build_site
 from happymaps_pages.content.sweep_cards import SweepCard, find_sweep_cards

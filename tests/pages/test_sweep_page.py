@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from bs4 import BeautifulSoup
 from PIL import Image
+from sweep_page_cases import DIMS, HOSTILE, make_points, make_sweep
 
 from happymaps_pages.content.sweep_data import label_of, read_sweep, value_text
 from happymaps_pages.html.charts import line_chart
@@ -26,65 +27,6 @@ from happymaps_pages.html.map_pictures import (
 from happymaps_pages.pages.script_data import embed_json, round_numbers
 from happymaps_pages.pages.sweep_layout import choose_grid, make_charts
 from happymaps_pages.pages.sweep_page import sweep_files
-
-HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=y()>"
-DIMS = ("layer", "tv_weight", "seed")
-
-
-def make_sweep(layers=2, weights=3, seeds=2, units=2, size=(6, 8), maps=True, **attrs):
-    """A sweep whose scores count up and whose maps are smooth noise.
-
-    The last layer failed at the last weight and first seed; the first layer was not
-    run at the first weight and last seed.
-    """
-    shape = (layers, weights, seeds)
-    status = np.full(shape, "completed", dtype="<U9")
-    status[-1, -1, 0], status[0, 0, -1] = "failed", "missing"
-    keys = np.arange(math.prod(shape)).reshape(shape)
-    key = np.where(status == "missing", "", np.char.add("run", keys.astype(str)))
-    score = np.arange(math.prod(shape) * units, dtype=float).reshape(*shape, units)
-    score[status != "completed"] = np.nan
-    variables = {
-        "status": (DIMS, status),
-        "key": (DIMS, key),
-        "score": ((*DIMS, "unit"), score),
-        "seconds": (DIMS, np.where(status == "completed", 1.5, np.nan)),
-        "index": (
-            ("layer", "unit"),
-            10 * np.arange(layers * units).reshape(layers, -1),
-        ),
-        "diagnosis": ((*DIMS, "unit"), np.where(score % 2, "ok", "dead unit")),
-    }
-    if maps:
-        noise = np.random.default_rng(0).normal(size=(*shape, units, *size, 1))
-        image = np.cumsum(np.cumsum(noise, axis=-3), axis=-2).astype(np.float32)
-        image[status != "completed"] = np.nan
-        variables["image"] = ((*DIMS, "unit", "y", "x", "color"), image)
-    coordinates = {
-        "layer": [f"conv_{index + 1}" for index in range(layers)],
-        "tv_weight": [float(f"{10.0 ** (index - 3):g}") for index in range(weights)],
-        "seed": range(seeds),
-    }
-    attrs = {"name": "tv", "title": "Which weight?", "notebook": "a.ipynb", **attrs}
-    attrs = {"parameters": '{"num_steps": 20}', "created": "2026-11-20", **attrs}
-    return xr.Dataset(variables, coordinates, attrs)
-
-
-def make_points(**variables):
-    """A list of four points with two varying parameters."""
-    status = ["completed", "completed", "failed", "missing"]
-    return xr.Dataset(
-        {
-            "status": ("point", status),
-            "key": ("point", ["a", "b", "c", ""]),
-            "loss": ("point", [0.5, 0.25, np.nan, np.nan]),
-            **variables,
-        },
-        {
-            "learning_rate": ("point", [0.001, 0.1, 0.01, 1.0]),
-            "activation": ("point", ["relu", "tanh", "relu", "tanh"]),
-        },
-    )
 
 
 def read_page(files, folder="sweeps/tv"):

@@ -13,11 +13,11 @@ import nbformat
 import pytest
 import yaml
 from click.testing import Result
+from places import NOTEBOOKS
 from typer.testing import CliRunner
 
 from happymaps_cli.main import app
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 COMMAND = [sys.executable, "-m", "happymaps_cli.main"]
 
 
@@ -141,7 +141,7 @@ def test_run_told_to_stop_takes_its_kernel_along(tmp_path, signal_number, code):
     process = start("run", NOTEBOOKS / "sleep.ipynb", "--out", tmp_path)
     (started,) = wait_for(tmp_path, 1)
     process.send_signal(signal_number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == code
     assert "happymaps: interrupted" in errors
     assert "Traceback" not in errors
@@ -156,7 +156,7 @@ def test_a_killed_run_takes_its_kernel_along(tmp_path):
     process = start("run", NOTEBOOKS / "sleep.ipynb", "--out", tmp_path)
     (started,) = wait_for(tmp_path, 1)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert_ended(started)
     assert names_in(tmp_path) == []
 
@@ -167,7 +167,7 @@ def test_report_told_to_stop_takes_its_kernels_along(tmp_path):
     process = start("report", "--plan", plan, "--out", tmp_path / "reports")
     started = wait_for(tmp_path, 2)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "give the same command again" in errors
     assert_ended(*started)
@@ -188,7 +188,7 @@ def start(*arguments: object) -> subprocess.Popen:
 
 def wait_for(folder: Path, count: int) -> list[list[int]]:
     """Return the process ids that `count` sleeping notebooks have written."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         texts = [path.read_text() for path in folder.rglob("started")]
         if len(texts) == count and all(texts):
@@ -198,7 +198,7 @@ def wait_for(folder: Path, count: int) -> list[list[int]]:
 
 
 def assert_ended(*started: list[int]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     alive = [pid for pids in started for pid in pids]
     while alive and time.monotonic() < deadline:
         alive = [pid for pid in alive if Path("/proc", str(pid), "exe").exists()]

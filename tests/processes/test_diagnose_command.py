@@ -1,13 +1,12 @@
 """`happymaps diagnose` as a stranger meets it: planted faults, found by the command."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import Result
 from diagnosis_cases import make_findings, make_pictures, make_units
 from PIL import Image
 from typer.testing import CliRunner
@@ -16,7 +15,6 @@ from happymaps.diagnosis.diagnose import Diagnosis
 from happymaps_cli.diagnose import _check_numbers, _check_out, _write
 from happymaps_cli.main import app
 
-COMMAND = [sys.executable, "-m", "happymaps_cli.main", "diagnose"]
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
 # Channel to what was planted there.
 PLANTED = {1: "dead", 3: "brightness", 4: "duplicate"}
@@ -24,9 +22,8 @@ FILTERS = [(SOBEL, 0), (SOBEL, -9), (SOBEL.T, 0), (np.ones((3, 3)) / 9, -0.5),
            (2 * SOBEL, 0)]  # fmt: skip
 
 
-def call(*arguments: object) -> subprocess.CompletedProcess:
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["diagnose", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +64,7 @@ def made(network, folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("pages") / "page"
     options = ("--layers", "planted", "--seeds", 2, "--steps", 30, "--out", out)
     result = call(network, f"folder:{folder}", *options)
-    assert result.returncode == 0, result.stderr
+    assert result.exit_code == 0, result.stderr
     return out, result
 
 
@@ -203,8 +200,7 @@ def pooling_name(network: Path, start: str) -> str:
 
 def assert_refused(arguments, message: str, tmp_path: Path) -> None:
     out = tmp_path / "page"
-    words = ["diagnose", *map(str, arguments), "--out", str(out)]
-    result = CliRunner().invoke(app, words)
+    result = call(*arguments, "--out", out)
     assert result.exit_code == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr

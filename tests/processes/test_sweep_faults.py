@@ -120,10 +120,13 @@ def test_a_killed_kernel_is_a_failure_that_is_not_repeated(tmp_path, workers):
     assert case.leftovers() == []
 
 
-@pytest.mark.parametrize("function", [True, False], ids=["function", "notebook"])
-def test_a_run_past_its_deadline_fails_alone(tmp_path, workers, function):
+# A deadline that the other runs meet on a busy machine too.
+@pytest.mark.parametrize(
+    ("function", "seconds"), [(True, 8), (False, 15)], ids=["function", "notebook"]
+)
+def test_a_run_past_its_deadline_fails_alone(tmp_path, workers, function, seconds):
     case = Case(tmp_path, seeds(1, "hang") + seeds(3)[1:], function=function)
-    assert run(case, workers, timeout=6) == 1
+    assert run(case, workers, timeout=seconds) == 1
     assert case.statuses() == {0: "timeout", 1: "completed", 2: "completed"}
     assert case.counts() == {0: 1, 1: 1, 2: 1}
     assert is_gone_by_id(case.pid(0))

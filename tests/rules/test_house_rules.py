@@ -1,17 +1,19 @@
 """The rules that a program can check: imports, safety, notebooks, files."""
 
 import ast
+import functools
 import graphlib
-import inspect
 import json
 import re
 import subprocess
 import sys
 import types
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import pytest
+from places import ROOT
 
 import happymaps as hm
 import happymaps_runs as runs
@@ -20,7 +22,6 @@ from happymaps_pages.html.anatomy import read_anatomy
 from happymaps_runs.notebooks.parameters import read_parameters
 from happymaps_runs.plans.refresh import timed_notebooks
 
-ROOT = Path(__file__).parents[2]
 LIB = ROOT / "lib"
 PACKAGES = ("happymaps", "happymaps_runs", "happymaps_pages", "happymaps_cli")
 PACKAGES += ("experiments",)
@@ -80,10 +81,21 @@ WITHOUT_KERAS = {
 }
 
 
+@functools.cache
+def source(module: str) -> str:
+    return MODULES[module].read_text()
+
+
+@functools.cache
+def nodes(module: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(source(module))))
+
+
+@functools.cache
 def imports(module: str) -> set[str]:
     """Return the modules that a module names in imports, lazy ones too."""
     found = set()
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -105,6 +117,7 @@ def own_imports(module: str) -> set[str]:
     return found - {room(module), "happymaps"}
 
 
+@functools.cache
 def listed_files() -> list[Path]:
     """Return the files that are or would be committed."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -175,29 +188,13 @@ def test_nothing_imports_notebooks_or_tests():
         assert not roots & {"notebooks", "tests", "IPython"}, module
 
 
-def test_commands_start_without_tensorflow():
-    # What experiments measure is named, and its parameters read, before it is run.
-    parts = {*WITHOUT_KERAS, "happymaps_cli", "experiments"}
-    modules = [
-        module
-        for module in MODULES
-        if room(module) in parts and ".benchmarks.measures" not in module
-    ]
-    code = f"import sys, {', '.join(modules)}\nprint(*sorted(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    loaded = set(done.stdout.split())
-    assert set(modules) <= loaded
-    assert not loaded & {"tensorflow", "keras", "happymaps.backend"}
-
-
 # ------------------------------------------------------------------ code that is safe
 
 
-def calls(tree: ast.AST) -> list[tuple[str, dict[str, object]]]:
+def calls(nodes: list[ast.AST]) -> list[tuple[str, dict[str, object]]]:
     """Return the last name and the literal keywords of every call."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             keywords = {k.arg: getattr(k.value, "value", ...) for k in node.keywords}
@@ -205,10 +202,10 @@ def calls(tree: ast.AST) -> list[tuple[str, dict[str, object]]]:
     return found
 
 
-def unsafe_calls(source: str) -> list[str]:
+def unsafe_calls(nodes: list[ast.AST]) -> list[str]:
     """Return the calls that would run, or write outside, whatever a file says."""
     found = []
-    for name, keywords in calls(ast.parse(source)):
+    for name, keywords in calls(nodes):
         loose = {"safe_mode": False, "allow_pickle": True, "shell": True}
         found += [f"{name}({k}={v})" for k, v in loose.items() if keywords.get(k) is v]
         if name == "extractall" and "filter" not in keywords:
@@ -231,66 +228,61 @@ def unsafe_calls(source: str) -> list[str]:
     ],
 )
 def test_unsafe_calls_are_recognized(source, number):
-    assert len(unsafe_calls(source)) == number
+    assert len(unsafe_calls(list(ast.walk(ast.parse(source))))) == number
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_module_makes_no_unsafe_call_and_validates_without_assert(module):
-    source = MODULES[module].read_text()
-    assert unsafe_calls(source) == []
-    asserts = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Assert)]
-    assert asserts == []
-    assert not imports(module) & {"pickle", "dill", "cloudpickle", "shelve"}
+def test_modules_make_no_unsafe_call_and_validate_without_assert():
+    faults = {}
+    for module in MODULES:
+        found = unsafe_calls(nodes(module))
+        found += ["assert" for node in nodes(module) if isinstance(node, ast.Assert)]
+        found += imports(module) & {"pickle", "dill", "cloudpickle", "shelve"}
+        faults[module] = found
+    assert {module: found for module, found in faults.items() if found} == {}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_module_has_at_most_300_lines(module):
-    assert len(MODULES[module].read_text().splitlines()) <= 300
-
-
-@pytest.mark.parametrize("name", hm.__all__)
-def test_public_name_resolves(name):
-    assert getattr(hm, name) is not None
-    assert name in dir(hm)
-
-
-def test_no_public_name_is_taken_by_a_module():
-    # Importing a module would put it in the place of the name.
-    rooms = {name.removeprefix("happymaps.") for name in ROOMS}
-    assert set(hm.__all__) & rooms == {
-        *("attribution", "datasets", "evidence", "networks", "plots")
-    }
-
-
-def test_public_name_that_does_not_exist_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="'maximise'"):
-        _ = hm.maximise
+def test_modules_have_at_most_300_lines():
+    lines = {module: len(source(module).splitlines()) for module in MODULES}
+    assert {module: count for module, count in lines.items() if count > 300} == {}
 
 
 # -------------------------------------------------------------------- notebook anatomy
 
 
-def notebook_id(path: Path) -> str:
-    return path.stem
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as its file says it."""
+
+    path: Path
+    content: dict
+
+    @property
+    def cells(self) -> list[dict]:
+        return self.content["cells"]
+
+    @property
+    def code(self) -> list[dict]:
+        return [cell for cell in self.cells if cell["cell_type"] == "code"]
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=notebook_id)
-def path(request) -> Path:
-    return request.param
-
-
-@pytest.fixture
-def cells(path) -> list[dict]:
-    found = json.loads(path.read_text())["cells"]
-    for cell in found:
+@functools.cache
+def read_notebook(path: Path) -> Notebook:
+    content = json.loads(path.read_text())
+    for cell in content["cells"]:
         cell["source"] = "".join(cell["source"])
         cell["tags"] = cell["metadata"].get("tags", [])
-    return found
+    return Notebook(path, content)
 
 
-@pytest.fixture
-def code(cells) -> list[dict]:
-    return [cell for cell in cells if cell["cell_type"] == "code"]
+def each_notebook(check):
+    """Make a check of one notebook a test of all: a fault of one hides no other's."""
+
+    def test(subtests):
+        for path in NOTEBOOKS:
+            with subtests.test(path.stem):
+                check(read_notebook(path))
+
+    return test
 
 
 def outputs(cells: list[dict]) -> list[dict]:
@@ -324,36 +316,41 @@ def read_opening(cells: list[dict]):
     return read_anatomy(nbformat.from_dict({"cells": cells[:1]}))
 
 
-def test_notebook_opens_with_title_question_and_answer(path, cells):
-    opening = read_opening(cells)
-    assert cells[0]["cell_type"] == "markdown"
+@each_notebook
+def test_notebook_opens_with_title_question_and_answer(notebook):
+    opening = read_opening(notebook.cells)
+    assert notebook.cells[0]["cell_type"] == "markdown"
     assert opening.title
     assert opening.question.endswith("?")
     assert opening.answer.endswith((".", "!"))
-    if "experiments" in path.parts:
+    if "experiments" in notebook.path.parts:
         assert opening.prediction.endswith(".")
 
 
-def test_notebook_imports_in_its_setup_cell_alone(code, cells):
-    assert cells[1]["tags"] == ["setup"]
+@each_notebook
+def test_notebook_imports_in_its_setup_cell_alone(notebook):
+    setup = notebook.cells[1]
+    assert setup["tags"] == ["setup"]
     kinds = (ast.Import, ast.ImportFrom)
-    assert all(isinstance(node, kinds) for node in ast.parse(cells[1]["source"]).body)
-    for cell in code:
-        if cell is not cells[1]:
+    assert all(isinstance(node, kinds) for node in ast.parse(setup["source"]).body)
+    for cell in notebook.code:
+        if cell is not setup:
             nodes = ast.walk(ast.parse(cell["source"]))  # no magics: this would raise
             assert not [node for node in nodes if isinstance(node, kinds)]
 
 
-def test_notebook_parameters_are_annotated_and_explained(path, cells):
-    assert cells[2]["tags"] == ["parameters"]
-    parameters = read_parameters(path)
+@each_notebook
+def test_notebook_parameters_are_annotated_and_explained(notebook):
+    assert notebook.cells[2]["tags"] == ["parameters"]
+    parameters = read_parameters(notebook.path)
     assert parameters
     unexplained = [name for name, p in parameters.items() if not p.help]
     assert unexplained == [], "the comment has to stand at the end of the statement"
 
 
-def test_notebook_ends_with_conclusion_references_and_provenance(cells):
-    conclusion, references, provenance = cells[-3:]
+@each_notebook
+def test_notebook_ends_with_conclusion_references_and_provenance(notebook):
+    conclusion, references, provenance = notebook.cells[-3:]
     assert conclusion["source"].startswith("## Conclusion\n")
     assert references["source"].startswith("## References\n")
     assert len(conclusion["source"].split()) > 20
@@ -362,48 +359,56 @@ def test_notebook_ends_with_conclusion_references_and_provenance(cells):
     assert "hm.print_provenance(" in provenance["source"]
 
 
-def test_notebook_has_no_placeholder(cells):
-    for cell in cells:
+@each_notebook
+def test_notebook_has_no_placeholder(notebook):
+    for cell in notebook.cells:
         for line in cell["source"].splitlines():
             bare = re.sub(r"^\*\*(Answer|Question|Prediction)\.\*\*", "", line).strip()
             assert not re.fullmatch(r"[*_]*[A-Z][A-Z_]{3,}[*_.]*", bare), bare
             assert not re.search(r"\b(TODO|TBD|FIXME|XXX)\b", line), line
 
 
-def test_notebook_is_executed_from_top_to_bottom(code):
-    counts = [cell["execution_count"] for cell in code]
-    assert counts == list(range(1, len(code) + 1))
-    assert outputs(code)
+@each_notebook
+def test_notebook_is_executed_from_top_to_bottom(notebook):
+    counts = [cell["execution_count"] for cell in notebook.code]
+    assert counts == list(range(1, len(notebook.code) + 1))
+    assert outputs(notebook.code)
 
 
-def test_notebook_shows_no_error_and_no_warning(code):
-    kinds = {output["output_type"] for output in outputs(code)}
-    assert "error" not in kinds
-    streams = {output["name"] for output in outputs(code) if "name" in output}
+@each_notebook
+def test_notebook_shows_no_error_and_no_warning(notebook):
+    found = outputs(notebook.code)
+    assert "error" not in {output["output_type"] for output in found}
+    streams = {output["name"] for output in found if "name" in output}
     assert "stderr" not in streams
 
 
-def test_notebook_shows_what_a_static_page_can_show(code):
-    kinds = {kind for output in outputs(code) for kind in output.get("data", {})}
-    assert kinds <= MIME_TYPES
+@each_notebook
+def test_notebook_shows_what_a_static_page_can_show(notebook):
+    kinds = [set(output.get("data", {})) for output in outputs(notebook.code)]
+    assert set().union(*kinds) <= MIME_TYPES
 
 
-def test_notebook_ignores_no_output_but_that_of_its_last_cell(path, code):
+@each_notebook
+def test_notebook_ignores_no_output_but_that_of_its_last_cell(notebook):
+    code = notebook.code
     ignoring = [cell for cell in code if "nbval-ignore-output" in cell["tags"]]
     # Times never come out again; what such a notebook can check, it does.
     checked = outputs([cell for cell in code if cell not in ignoring])
-    assert ignoring == code[-1:] or (path in TIMED and len(checked) >= 5)
+    assert ignoring == code[-1:] or (notebook.path in TIMED and len(checked) >= 5)
     skipping = {"nbval-skip", "raises-exception", "nbval-raises-exception"}
     assert not [cell for cell in code if skipping & set(cell["tags"])]
 
 
-def test_notebook_is_short_and_light(path, cells):
-    assert len(cells) <= 32
-    assert path.stat().st_size < MEGABYTE
+@each_notebook
+def test_notebook_is_short_and_light(notebook):
+    assert len(notebook.cells) <= 32
+    assert notebook.path.stat().st_size < MEGABYTE
 
 
-def test_notebook_holds_no_path_of_a_machine(path):
-    for text in texts(json.loads(path.read_text())):
+@each_notebook
+def test_notebook_holds_no_path_of_a_machine(notebook):
+    for text in texts(notebook.content):
         assert not MACHINE_PATH.search(text), text
         assert str(ROOT) not in text or len(ROOT.parts) < 3
 
@@ -412,28 +417,23 @@ PUBLIC = {"hm": hm, "runs": runs, "benchmarks": benchmarks}
 USE = re.compile(rf"(?<![\w.])({'|'.join(PUBLIC)})\.(\w+(?:\.\w+)*)")
 
 
-def uses(source: str) -> set[str]:
-    """Return the public names in a source, such as `hm.networks.train`.
-
-    Raises:
-        AssertionError: A name that is not public.
-    """
-    found = set()
+def check_public(source: str) -> None:
+    """Assert that the names of ours in a source are public: `hm.networks.train`."""
     for root, path in USE.findall(source):
         space, name = PUBLIC[root], root
         for part in path.split("."):
             if isinstance(space, types.ModuleType):
                 assert part in space.__all__, f"{name}.{part}"
                 space, name = getattr(space, part), f"{name}.{part}"
-        found.add(name)
-    return found
 
 
-def test_notebook_uses_public_names_only(code):
-    for cell in code:
-        assert unsafe_calls(cell["source"]) == []
-        uses(cell["source"])
-        for node in ast.walk(ast.parse(cell["source"])):
+@each_notebook
+def test_notebook_uses_public_names_only(notebook):
+    for cell in notebook.code:
+        check_public(cell["source"])
+        found = list(ast.walk(ast.parse(cell["source"])))
+        assert unsafe_calls(found) == []
+        for node in found:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 assert (node.value.id, node.attr) != ("sys", "path")
             if isinstance(node, ast.Import):
@@ -448,33 +448,6 @@ def test_notebook_uses_public_names_only(code):
                 assert not is_ours or node.module.startswith(public)
 
 
-def public_rows() -> list[str]:
-    """Return the rows of the table of public names: each with its first sentence."""
-    spaces = {"hm": hm, "hm.attribution.evaluation": hm.attribution.evaluation}
-    spaces |= {f"hm.{name}": getattr(hm, name) for name in hm.__all__}
-    spaces |= {"runs": runs, "benchmarks": benchmarks}
-    rows = []
-    for path, space in spaces.items():
-        if not isinstance(space, types.ModuleType):
-            continue
-        for name in space.__all__:
-            value = getattr(space, name)
-            if isinstance(value, types.ModuleType) or (
-                path == "hm.datasets" and name in hm.__all__
-            ):
-                continue
-            told = inspect.getdoc(value) if callable(value) else ", ".join(value)
-            first = " ".join(told.split("\n\n")[0].split())
-            rows.append(f"| `{path}.{name}` | {first.replace('|', chr(92) + '|')} |")
-    return rows
-
-
-def test_table_of_public_names_says_what_each_of_them_is():
-    page = (ROOT / "notebooks" / "README.md").read_text().splitlines()
-    rows = [row for row in page if row.startswith(("| `hm", "| `runs", "| `bench"))]
-    assert rows == public_rows()
-
-
 @pytest.mark.parametrize("table", ["README.md", "experiments/README.md"])
 def test_table_of_experiments_tells_what_the_notebooks_found(table):
     page = ROOT / table
@@ -482,8 +455,8 @@ def test_table_of_experiments_tells_what_the_notebooks_found(table):
     assert len(rows) == len(list((ROOT / "experiments").rglob("*.ipynb")))
     for row in rows:
         notebook = page.parent / re.search(r"\(([^)]+\.ipynb)\)", row)[1]
-        cells = json.loads(notebook.read_text())["cells"]
-        (cell,) = (c for c in cells if "record_answer(" in "".join(c["source"]))
+        code = read_notebook(notebook).code
+        (cell,) = (c for c in code if "record_answer(" in c["source"])
         printed = "".join("".join(out.get("text", "")) for out in cell["outputs"])
         assert f"| {printed.strip()} |" in row, notebook
 

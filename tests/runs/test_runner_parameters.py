@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import NOTEBOOKS
 
 from happymaps_runs.notebooks.parameters import (
     Parameter,
@@ -14,7 +15,6 @@ from happymaps_runs.notebooks.parameters import (
     read_parameters,
 )
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SETTINGS = NOTEBOOKS / "report_settings.ipynb"
 DEFAULTS = {
     "seed": 3,

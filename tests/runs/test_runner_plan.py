@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from places import NOTEBOOKS
 
 from happymaps.base import paths
 from happymaps_runs.plans.collection import name_collection, run_plan
 from happymaps_runs.plans.plan import choose_parameters, load_plan
 from happymaps_runs.plans.refresh import committed_notebooks
-
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
 def names_in(folder: Path) -> list[str]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from places import NOTEBOOKS
 
 from happymaps.base import paths
 from happymaps.base.sweepable import sweepable
 from happymaps_runs.sweeps.sweep_file import load_sweep, pages_of
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 FUNCTION = "happymaps.maps.layer_maps:layer_maps"
 
 

@@ -114,8 +114,8 @@ def open_images(
 
     Args:
         dataset: As in `load_dataset`.
-        image_size: `"HEIGHTxWIDTH"`; empty for the size of the network to fit, else 60x64;
-            a folder of images is then left as it is.
+        image_size: `"HEIGHTxWIDTH"`; empty for the size of the network to fit, else
+            60x64; a folder of images is then left as it is.
         target: As in `load_dataset`.
         seed: Of the drawn faces.
         fit: (height, width, channels) of a network to fit, where `image_size` is empty.

@@ -73,23 +73,24 @@ def test_networks_of_one_form_share_a_loop_and_nothing_else(model, objective):
     assert kept() == 1
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"filters": (5,)}, {"dense_units": (4,)}, {"activation": "elu"}, {"bias": False}],
-)
-def test_networks_of_another_form_do_not_share_a_loop(model, options):
-    options = {"filters": (4,), "dense_units": (3,)} | options
-    bias = options.pop("bias", True)
-    activation = options.pop("activation", "relu")
-    other = build_cnn((12, 13, 1), 2, **options)
-    config = other.get_config()
-    for layer in config["layers"]:
-        if layer["class_name"] == "Conv2D":
-            layer["config"] |= {"use_bias": bias, "activation": activation}
-    other = keras.Model.from_config(config)
-    for network in (model, other):
+def test_networks_of_another_form_do_not_share_a_loop(model):
+    def change_convolutions(**options):
+        config = model.get_config()
+        for layer in config["layers"]:
+            if layer["class_name"] == "Conv2D":
+                layer["config"] |= options
+        return keras.Model.from_config(config)
+
+    networks = [
+        model,
+        build_cnn((12, 13, 1), 2, filters=(5,), dense_units=(3,)),
+        build_cnn((12, 13, 1), 2, filters=(4,), dense_units=(4,)),
+        change_convolutions(activation="elu"),
+        change_convolutions(use_bias=False),
+    ]
+    for count, network in enumerate(networks, start=1):
         images(network, unit("dense_2", 0))
-    assert kept() == 2
+        assert kept() == count
 
 
 def test_what_layers_have_seen_is_not_taken_for_that_of_others():

@@ -2,8 +2,6 @@
 
 import inspect
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -239,16 +237,6 @@ def test_parameters_are_those_of_the_notebook():
             taken[name].type,
             taken[name].default,
         )
-
-
-def test_parameters_can_be_read_without_tensorflow():
-    code = (
-        "import sys, happymaps.maps.layer_maps\n"
-        "import experiments.experiment0.measures.train_one_network\n"
-        "print({'tensorflow', 'keras', 'happymaps.backend'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
 # ----------------------------------------------------------- what may be run by a sweep

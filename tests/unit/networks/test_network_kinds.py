@@ -12,6 +12,14 @@ from happymaps.maps.regularizers import Penalty
 from happymaps.maps.scoring import score_images
 
 CASES = {}
+# Of the input, where it is no image.
+DIMENSIONS = {
+    "table": ("feature",),
+    "signal": ("x", "color"),
+    "attention": ("x", "color"),
+    "recurrent": ("x", "color"),
+    "volume": ("z", "y", "x", "color"),
+}
 
 
 def case(shape, *objectives):
@@ -124,11 +132,8 @@ def test_maps_rise_and_the_network_stays(keras, network_state, name):
     model, objectives = build(keras, name)
     state, outputs = network_state(model), outputs_of(keras, model)
     maps = maximize(model, objectives, regularizers=(), num_steps=8)
-    *dimensions, colors = model.input_shape[1:]
-    names = ("z", "y", "x")[-len(dimensions) :] if dimensions else ()
-    names += ("color" if dimensions else "feature",)
-    assert maps.image.dims[2:] == names
-    assert maps.image.shape[2:] == (*dimensions, colors)
+    assert maps.image.dims[2:] == DIMENSIONS.get(name, ("y", "x", "color"))
+    assert maps.image.shape[2:] == model.input_shape[1:]
     assert (maps.diagnosis == "ok").all()
     assert (maps.score_end > maps.score_start).all()
     for index, objective in enumerate(objectives):
@@ -162,17 +167,3 @@ def test_a_call_that_fails_leaves_the_network(keras, network_state, name):
     assert network_state(model) == state
     for after, before in zip(outputs_of(keras, model), outputs, strict=True):
         np.testing.assert_array_equal(after, before)
-
-
-def test_the_dimensions_are_those_of_the_input(keras):
-    expected = {
-        "table": ("feature",),
-        "signal": ("x", "color"),
-        "five_channels": ("y", "x", "color"),
-        "volume": ("z", "y", "x", "color"),
-    }
-    for name, dimensions in expected.items():
-        model, objectives = build(keras, name)
-        maps = maximize(model, objectives[:1], num_steps=0)
-        assert maps.image.dims[2:] == dimensions
-        assert maps.image.shape[2:] == model.input_shape[1:]
