@@ -4,8 +4,8 @@ import inspect
 import re
 
 import pytest
+from places import ROOT
 
-from happymaps.base import paths
 from happymaps.base.sweepable import Source, TrainedSource, sweepable
 from happymaps_runs.store.functions import coerce_arguments, find_function
 
@@ -95,7 +95,7 @@ PARAMETERS = {
         "num_starts: int = 2; num_steps: int = 100; weights_per_decade: int = 2; "
         "lowest_pixel: float = 0.0; highest_pixel: float = 1.0; seed: int = 0"
     ),
-    "happymaps.maps.layer_maps:compute_maps": (
+    "happymaps.maps.layer_maps:layer_maps": (
         "dataset: str = 'synthetic_faces'; model: str = ''; image_size: str = ''; "
         "target: str = 'facing_left'; layer: str = 'conv2d_1'; tv_weight: float = "
         "1.0; lp_weight: float = 10.0; sign: str = 'happy'; num_units: int = 8; "
@@ -120,10 +120,10 @@ def test_function_takes_the_parameters_that_its_sweeps_and_notebooks_give(name):
 
 
 def test_parameters_of_all_sweepable_functions_are_pinned():
-    folder = paths.repository_root() / "lib"
     found = {
-        f"{'.'.join(path.relative_to(folder).with_suffix('').parts)}:{name}"
-        for path in folder.rglob("*.py")
+        f"{'.'.join(path.relative_to(root).with_suffix('').parts)}:{name}"
+        for root, folder in ((ROOT / "lib", "."), (ROOT, "experiments"))
+        for path in (root / folder).rglob("*.py")
         for name in re.findall(r"@sweepable\ndef (\w+)", path.read_text())
     }
     assert found == set(PARAMETERS)

@@ -46,7 +46,7 @@ from happymaps_pages.html.text import (
     plain_name,
 )
 
-STATIC = Path(happymaps_pages.__file__).parent / "static"
+STATIC = Path(happymaps_pages.__file__).parent / "html/static"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The names of `import happymaps as hm`, of its namespaces, and of what is beside it."""
+"""The names of `import happymaps as hm`, of its namespaces, and of what is beside."""
 
 import inspect
 import re
@@ -23,7 +23,7 @@ def test_flat_names_are_few():
 
 
 def test_public_name_that_does_not_exist_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="'maximise'$"):
+    with pytest.raises(AttributeError, match=r"'maximise'$"):
         _ = hm.maximise
 
 
