@@ -73,7 +73,7 @@ class Study(NamedTuple):
 def open_study(
     dataset: str,
     *,
-    model: str | keras.Model = "",
+    model: str | Path | keras.Model = "",
     image_size: str = "",
     pixel_range: tuple[float, float] = (0.0, 1.0),
     target: str = "facing_left",
@@ -112,7 +112,7 @@ def open_study(
         ValueError: As in `load_dataset`, `load_model` and `split_fold`; images that do
             not fit the network.
     """
-    if isinstance(model, str):
+    if not isinstance(model, keras.Model):
         model = load_model(model) if model else None
     data_seed = 0 if split else seed
     if split and not model and not dataset.startswith("folder:"):

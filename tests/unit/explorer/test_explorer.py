@@ -184,7 +184,7 @@ def test_study_brings_its_images(explore, sobel_network, images):
 
     labels = np.zeros(4, np.int64)
     dataset = Dataset("folder:a", images, labels, ("one",), pd.DataFrame())
-    study = Study(sobel_network, dataset, {})
+    study = Study(sobel_network, dataset, dataset, dataset)
     panel = explore(study, num_steps=1, input_range=(0, 255))
     assert "real images" in panel._repr_mimebundle_()[1]["image/png"]["alt"]
     assert 'dataset: str = "folder:a"  #' in panel.parameter_cell()

@@ -216,6 +216,18 @@ def test_study_is_opened_once_until_its_file_changes(
     assert opened == [path, path]
 
 
+def test_changed_image_of_a_folder_is_told_from_what_it_was(tmp_path):
+    (tmp_path / "images" / "one").mkdir(parents=True)
+    image = tmp_path / "images" / "one" / "0.png"
+    image.write_bytes(b"first")
+    before = paths.file_stamps(tmp_path / "images")
+    assert [stamp[:2] for stamp in before] == [(str(image), 5)]
+    assert before == paths.file_stamps(image)
+    image.write_bytes(b"second")
+    assert paths.file_stamps(tmp_path / "images")[0][1] == 6
+    assert paths.file_stamps(tmp_path / "absent") == ()
+
+
 def test_result_is_kept_and_read_again(brightness, monkeypatch, tmp_path):
     monkeypatch.setenv("HAPPYMAPS_STORE", str(tmp_path / "store"))
     options = {"model": brightness, "layer": "out", "num_steps": 2}

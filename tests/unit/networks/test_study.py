@@ -1,5 +1,7 @@
 """What experiments start from: images of the right size, a network that is kept."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,7 @@ from happymaps.base import paths
 from happymaps.base.sweepable import parse_image_size
 from happymaps.datasets import load_dataset, open_images, processed_folder
 from happymaps.networks import study, training
-from happymaps.networks.models import build_cnn, fingerprint, save_model
+from happymaps.networks.models import build_cnn, fingerprint, load_model, save_model
 from happymaps.networks.study import (
     Study,
     open_study,
@@ -224,6 +226,16 @@ def test_study_of_a_brought_network_trains_nothing(folder, tmp_path):
     assert len(found.parts["all"]) == 20
     assert not (tmp_path / "data").exists()
     assert fingerprint(found.model) == fingerprint(build_cnn((24, 20, 1), 2, **TINY))
+
+
+def test_network_may_be_brought_as_a_path_or_as_it_is(folder, tmp_path):
+    path = brought(tmp_path)
+    network = load_model(path)
+    for given in (path, Path(path), network):
+        found = open_study(folder, model=given)
+        assert fingerprint(found.model) == fingerprint(network)
+        assert len(found.held_out) == 20
+    assert found.model is network
 
 
 def test_study_of_a_brought_network_draws_faces_in_its_size(tmp_path):
