@@ -3,11 +3,11 @@
 from happymaps.base.namespaces import lazy_names
 
 __getattr__, __dir__, __all__ = lazy_names(
-    "experiments.benchmarks.measures",
+    "experiments.benchmarks",
     {
-        "Benchmark": "benchmark",
-        "OriginalKerasVis": "original_keras_vis",
-        "least_ratio": "timing",
-        "median_ratio": "timing",
+        "Benchmark": "measures.benchmark",
+        "OriginalKerasVis": "measures.original_keras_vis",
+        "least_ratio": "measures.timing",
+        "median_ratio": "measures.timing",
     },
 )

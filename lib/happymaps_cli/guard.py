@@ -1,4 +1,4 @@
-"""How commands end: expected errors in one line, exit codes that tell."""
+"""How commands end: pages, expected errors in one line, exit codes that tell."""
 
 import functools
 import signal
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import typer
 
 from happymaps_runs.notebooks.records import RunError
+from happymaps_runs.store.run_store import RunStore
 
 
 class Terminated(KeyboardInterrupt):
@@ -58,3 +59,20 @@ def print_table(rows: Iterable[tuple[str, ...]]) -> None:
     for row in rows:
         cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def print_page(store: RunStore) -> None:
+    """Build the pages of a store, and print where they start.
+
+    Folders of runs that an older HappyMaps kept beside the store are named.
+    """
+    # Rendering needs much that other commands do not wait for.
+    from happymaps_pages import build_site
+
+    page = build_site(store)
+    for path in sorted(page.parent.glob("*/collection.json")):
+        print(
+            f"{path.parent} holds runs of an older HappyMaps, which lie in no store "
+            "and are not shown. Look at its notebooks, or remove it."
+        )
+    print(f"The report: {page}")

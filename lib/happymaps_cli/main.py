@@ -11,7 +11,7 @@ import typer
 from happymaps.base import paths
 from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.diagnose import diagnose
-from happymaps_cli.guard import print_table, report_errors, split_parameters
+from happymaps_cli.guard import print_page, print_table, report_errors, split_parameters
 from happymaps_cli.sweeps import compare, runs, sweep
 from happymaps_runs.folders import short_hash, slug
 from happymaps_runs.inputs import resolve_dataset, resolve_inputs, resolve_model
@@ -19,9 +19,12 @@ from happymaps_runs.notebooks.environment import store_environment
 from happymaps_runs.notebooks.execution import run_notebook
 from happymaps_runs.notebooks.notebooks import local_notebook
 from happymaps_runs.notebooks.parameters import coerce_parameters, read_parameters
-from happymaps_runs.plans.collection import run_plan
 from happymaps_runs.plans.refresh import committed_notebooks, refresh_notebooks
+from happymaps_runs.plans.report import run_plan
+from happymaps_runs.store.identity import article_identity, key_of
+from happymaps_runs.store.run_store import RunStore
 
+_REPORTS = Path("reports")
 _PLAN = paths.repository_root() / "experiments" / "plan.yaml"
 
 app = typer.Typer(
@@ -55,30 +58,48 @@ Seconds = Annotated[float | None, typer.Option(help="Time for each notebook.")]
 def run(
     notebooks: Annotated[list[str], typer.Argument(help="Paths of .ipynb files.")],
     parameter: Given = None,
-    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the runs. [default: the store, reports/store]"),
+    ] = None,
     timeout: Seconds = None,
 ) -> None:
-    """Run notebooks one after the other, each into a folder of its own."""
+    """Run notebooks one after the other, each into a folder of its own.
+
+    What the store has of them gives way; the start page of the reports shows them.
+    """
     # A notebook runs in its own folder, where the caller's relative paths lead nowhere.
     given = resolve_inputs(split_parameters(parameter))
+    store = RunStore(_REPORTS / "store") if out is None else None
     plan = {}
     for notebook in map(local_notebook, notebooks):
-        folder = out / _name_run(notebook, coerce_parameters(notebook, given))
-        if folder in plan.values():
+        values = coerce_parameters(notebook, given)
+        if store:
+            identity = article_identity(notebook, values)
+            folder = store.folder(key_of(identity))
+        else:
+            identity, folder = None, out / _name_run(notebook, values)
+        if folder in [known for known, _ in plan.values()]:
             raise ValueError(
                 "Notebooks run together must differ in name. Received twice: "
                 f"{notebook.name}. Run one of them with another --out."
             )
-        plan[notebook] = folder
-    for notebook, folder in plan.items():
+        plan[notebook] = folder, identity
+    if store:
+        store.create()
+    environment = store_environment(store.root if store else out / "store")
+    for notebook, (folder, identity) in plan.items():
         record = run_notebook(
             notebook,
             given,
             folder,
             timeout=timeout,
-            environment=store_environment(out),
+            environment=environment,
+            identity=identity,
         )
         print(f"{notebook.name} completed in {record.seconds:.1f} s: {record.folder}")
+    if store:
+        print_page(store)
 
 
 def _name_run(notebook: Path, parameters: dict[str, object]) -> str:
@@ -103,29 +124,31 @@ def report(
     ] = None,
     parameter: Given = None,
     profile: Annotated[str, typer.Option(help="quick or full.")] = "quick",
-    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
+    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = _REPORTS,
     jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 3,
     timeout: Seconds = None,
     plan: Annotated[
         Path, typer.Option(help="Which notebooks, in which order.")
     ] = _PLAN,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run what has not changed, too.")
+    ] = False,
 ) -> None:
-    """Run the experiments and build the report, an index.html."""
+    """Run what has changed of the experiments, and build the report, an index.html."""
+    store = RunStore(out / "store")
     records = run_plan(
         plan,
+        store,
         dataset=None if dataset is None else resolve_dataset(dataset),
         model=None if model is None else resolve_model(model),
         image_size=parse_image_size(image_size or "", "--image-size"),
         others=split_parameters(parameter),
         profile=profile,
-        out=out,
+        force=force,
         jobs=jobs,
         timeout=timeout,
     )
-    # Rendering needs much that the other commands do not.
-    from happymaps_pages import build_site
-
-    print(f"The report: {build_site(out)}")
+    print_page(store)
     if any(record.status != "completed" for record in records):
         raise typer.Exit(1)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from happymaps_cli.guard import report_errors, split_parameters
+from happymaps_cli.guard import print_page, report_errors, split_parameters
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.sweep_file import Sweep, load_sweep
 
@@ -67,13 +67,19 @@ def sweep(
     # What is imported here takes a second, which the other commands need not wait.
     from happymaps_runs.sweeps.running import Options, Workers, run_sweep
 
-    chosen = load_sweep(words[0], given=split_parameters(parameter))
+    chosen, store = (
+        load_sweep(words[0], given=split_parameters(parameter)),
+        RunStore(out),
+    )
     failed = run_sweep(
         chosen,
-        RunStore(out),
+        store,
         Workers(workers, worker_memory, scheduler, (tls_ca_file, tls_cert, tls_key)),
         Options(retry_failed, force, dry_run, pages, timeout),
     )
+    if not dry_run:
+        print_page(store)
+        print(f"The sweep's page: {store.root / 'sweeps' / chosen.name / 'index.html'}")
     if failed:
         raise typer.Exit(1)
 
@@ -104,9 +110,7 @@ def _print_status(chosen: Sweep, out: Path) -> None:
     for point in state.failed:
         error = one_line(store.find_failure(point.key)["error"])
         where = store.failed_folder(point.key)
-        print(
-            f"failed: {point.label}: {error['kind']}: {error['message']} See {where}."
-        )
+        print(f"failed: {point.label}: {error} See {where}.")
 
 
 @report_errors
@@ -129,14 +133,13 @@ def compare(
     out: Store = _STORE,
 ) -> None:
     """Lay the maps of two networks or two runs side by side, unit by unit."""
-    from happymaps_pages.store_site import build_comparison
+    from happymaps_pages.site import build_comparison
     from happymaps_runs.sweeps.comparing import comparison_name, open_maps
 
     store, given = RunStore(out), split_parameters(parameter)
     names, maps = zip(*(open_maps(n, store, given) for n in (left, right)), strict=True)
-    store.create()
     name = comparison_name(left, right)
-    print(f"The comparison: {build_comparison(store.root, name, *maps, names)}")
+    print(f"The comparison: {build_comparison(store, name, *maps, names)}")
 
 
 @runs.command("list")

@@ -2,12 +2,15 @@
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 MANIFEST = "_assets/manifest.json"
 
 
-def publish_files(root: Path, files: dict[str, bytes]) -> None:
+def publish_files(
+    root: Path, files: dict[str, bytes], *, kept: Collection[str] = ()
+) -> None:
     """Write `files` below `root` and remove what an earlier build wrote besides them.
 
     A file is written under another name and then put in place; one whose content is
@@ -17,14 +20,24 @@ def publish_files(root: Path, files: dict[str, bytes]) -> None:
     Args:
         root: The site's folder.
         files: Content by path relative to `root`, with `/`.
+        kept: Folders whose pages are as the earlier build left them.
     """
     earlier = _read_manifest(root)
     for name, content in files.items():
         _write_if_changed(root / name, content)
-    for name in sorted(earlier - files.keys()):
+    folders = tuple(f"{folder}/" for folder in kept)
+    stay = {name for name in earlier if name.startswith(folders)} if folders else set()
+    for name in sorted(earlier - files.keys() - stay):
         _remove(root, name)
-    listing = json.dumps(sorted(files), indent=0) + "\n"
+    listing = json.dumps(sorted({*files, *stay}), indent=0) + "\n"
     _write_if_changed(root / MANIFEST, listing.encode())
+
+
+def remove_site(root: Path) -> None:
+    """Remove what builds have written below `root`, and nothing else."""
+    if (root / MANIFEST).is_file():
+        publish_files(root, {})
+        _remove(root, MANIFEST)
 
 
 def add_files(root: Path, files: dict[str, bytes]) -> None:

@@ -9,22 +9,25 @@ from report_cases import (
     MISREAD,
     add_collection,
     add_run,
+    build,
     html_output,
     notebook,
+    page_of,
     picture,
 )
 
-from happymaps_pages import build_site
 from happymaps_pages.html.sanitize import clean_fragment
 
 browser = browser_cases.browser
 page = browser_cases.page
 PAGES = (
     "index.html",
-    "faces/one/index.html",
-    "faces/two/index.html",
-    "faces/failed/bad/index.html",
+    *(
+        f"{page_of(f'faces/{name}')}/index.html"
+        for name in ("one", "two", "failed/bad")
+    ),
 )
+ONE = PAGES[1]
 
 ROWS = (
     "<table><tbody><tr><th>the happy map of one is the sad map of the other</th>"
@@ -53,8 +56,8 @@ def site(tmp_path_factory):
     add_run(root, "faces/one", first, metrics, parameters=parameters)
     started = "2026-11-21T10:00:00+00:00"
     add_run(root, "faces/two", notebook(header="# Sweep of weights"), started=started)
-    add_run(root, "faces/failed/bad", status="failed", error="ValueError: " + "y" * 200)
-    build_site(root)
+    add_run(root, "faces/failed/bad", status="failed", error={"message": "y" * 200})
+    build(root)
     return root
 
 
@@ -69,7 +72,7 @@ def test_pages_load_without_errors_or_network_and_fit_a_phone(page, site, name):
 
 def test_wide_figures_and_tables_scroll_in_their_frames_on_a_phone(page, site):
     page.set_viewport_size({"width": 390, "height": 844})
-    visit(page, site, "faces/one/index.html")
+    visit(page, site, ONE)
     frame = page.locator(".picture-wide a")
     assert frame.count() == 1
     widths = "e => [e.clientWidth, e.scrollWidth, e.querySelector('img').offsetWidth]"
@@ -85,7 +88,7 @@ def test_wide_figures_and_tables_scroll_in_their_frames_on_a_phone(page, site):
 
 
 def test_nothing_of_a_notebook_runs(page, site):
-    visit(page, site, "faces/one/index.html")
+    visit(page, site, ONE)
     assert page.evaluate("window.hacked") is None
 
 
@@ -117,7 +120,7 @@ def test_the_policy_blocks_scripts_and_outside_pictures(page, site):
 
 
 def test_formulas_are_rendered(page, site):
-    visit(page, site, "faces/one/index.html")
+    visit(page, site, ONE)
     assert page.locator("#article-body .katex").count() == 2
     assert page.locator(".katex-display").count() == 1
     assert page.locator(".katex-error").count() == 0
@@ -163,14 +166,14 @@ def test_ages_are_counted_from_now_and_keep_their_date(page, site):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("name", ["index.html", "faces/one/index.html"])
+@pytest.mark.parametrize("name", ["index.html", ONE])
 def test_the_accessibility_checker_finds_nothing_serious(page, site, name, look):
     assert visit_as(page, site, name, look) == []
     assert serious_findings(page) == []
 
 
 def test_paper_has_the_text_and_no_controls(page, site):
-    visit(page, site, "faces/one/index.html")
+    visit(page, site, ONE)
     page.emulate_media(media="print", color_scheme="dark")
     for name in (".bar", "#theme-toggle", "details.code", ".neighbours"):
         assert not page.locator(name).first.is_visible(), name
@@ -180,7 +183,7 @@ def test_paper_has_the_text_and_no_controls(page, site):
 
 
 def test_figures_open_enlarged_and_close_by_keyboard(page, site):
-    visit(page, site, "faces/one/index.html")
+    visit(page, site, ONE)
     dialog = page.locator("#lightbox")
     assert not dialog.is_visible()
     first = page.locator("a.zoom").first
@@ -220,7 +223,7 @@ def test_pages_work_where_storage_is_refused(page, site):
 
 
 def test_the_first_tab_stop_leads_to_the_content(page, site):
-    visit(page, site, "faces/one/index.html")
+    visit(page, site, ONE)
     page.keyboard.press("Tab")
     focused = page.locator(":focus")
     assert focused.text_content() == "Skip to the content"
@@ -228,7 +231,7 @@ def test_the_first_tab_stop_leads_to_the_content(page, site):
 
 
 def test_code_is_folded_until_it_is_asked_for(page, site):
-    visit(page, site, "faces/one/index.html")
+    visit(page, site, ONE)
     code = page.locator("details.code pre").first
     assert not code.is_visible()
     page.locator("details.code summary").first.click()

@@ -224,12 +224,13 @@ class Cluster:
         wait_until(self._listens)
         return process
 
-    def start_worker(self) -> subprocess.Popen:
-        """Start a nanny with one worker."""
+    def start_worker(self, **extra: str) -> subprocess.Popen:
+        """Start a nanny with one worker, which sees further variables."""
         scratch = self._folder / f"worker{len(self.processes)}"
         return self._start(
             "worker", self.address, "--nworkers", "1", "--nthreads", "1",
             "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(scratch),
+            **extra,
         )  # fmt: skip
 
     def wait_for_workers(self) -> None:
@@ -237,13 +238,14 @@ class Cluster:
         logs = list(self._folder.glob("worker*.log"))
         wait_until(lambda: all("Registered to" in log.read_text() for log in logs))
 
-    def _start(self, *words: str) -> subprocess.Popen:
+    def _start(self, *words: str, **extra: str) -> subprocess.Popen:
         with (self._folder / f"{words[0]}{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
                 [str(Path(sys.executable).with_name("dask")), *words, *self._tls],
                 stdout=log,
                 stderr=log,
-                env=environment(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1"),
+                env=environment(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")
+                | extra,
                 start_new_session=True,
             )
         self.processes.append(process)

@@ -18,16 +18,20 @@ from nbformat.v4 import (
 from PIL import Image
 from report_cases import (
     HOSTILE,
+    MISREAD,
     add_collection,
     add_run,
+    build,
     html_output,
     notebook,
+    page_of,
     picture,
     read_page,
+    run_key,
+    write_record,
 )
 
 import happymaps_pages
-from happymaps_pages import build_site
 from happymaps_pages.html.figures import (
     choose_cover,
     describe_pictures,
@@ -53,7 +57,8 @@ STATIC = Path(happymaps_pages.__file__).parent / "html/static"
 def site(tmp_path_factory):
     """A site with every kind of entry; tests only read it."""
     root = tmp_path_factory.mktemp("reports")
-    add_collection(root, "faces", "one", "two", "three", created="2026-11-02T10:00:00")
+    stems = ("one", "two", "three", "broken")
+    add_collection(root, "faces", *stems, created="2026-11-02T10:00:00")
     parameters = "steps: int = 100  # steps of ascent\nseed: int = 0"
     first = notebook(
         new_code_cell(parameters, metadata={"tags": ["parameters"]}),
@@ -76,12 +81,14 @@ def site(tmp_path_factory):
     error = {"kind": "cell error", "name": "ValueError", "message": "no <layer> 'x'"}
     error["cell"] = 3
     add_run(root, "faces/failed/two", status="failed", error=error)
-    (root / "faces/broken").mkdir()
-    (root / "faces/broken/run.json").write_text("{not json")
-    add_collection(root, "older", created="2026-11-01T10:00:00", dataset="cmu_faces")
+    (root / page_of("faces/broken")).mkdir()
+    (root / page_of("faces/broken") / "run.json").write_text("{not json")
+    add_collection(
+        root, "older", "one", created="2026-11-01T10:00:00", dataset="cmu_faces"
+    )
     add_run(root, "older/one")
     add_run(root, "scratch", started="2026-11-03T10:00:00")
-    build_site(root)
+    build(root)
     return root
 
 
@@ -140,24 +147,11 @@ def test_every_page_has_a_policy_and_no_script_of_its_own(site):
 
 
 def test_scripts_of_a_notebook_are_gone_and_its_text_stays(site):
-    page = (site / "faces/one/index.html").read_text()
+    page = (site / page_of("faces/one") / "index.html").read_text()
     assert "hacked" not in page
     assert "onerror" not in page
     assert "<b>kept</b>" in page
     assert read_page(site, "faces/one").find(id="Conclusion")
-
-
-# A browser reads these otherwise than a strict parser, and runs six of them.
-MISREAD = {
-    "<!--><script>run()</script>-->a": "--&gt;a",
-    "<!-- --!><img src='data:,' onerror=run()>a": "a",
-    "<noscript><p title='</noscript><img src=data:, onerror=run()>'>": "'&gt;",
-    "<svg><style><img src=data:, onerror=run()></style></svg>a": "a",
-    "<svg><![CDATA[<p>]]><script>run()</script></svg>a": "a",
-    "<title><p title='</title><img src=data:, onerror=run()>'>a": "'&gt;a",
-    "<svg><p>a</p></svg>b": "<p>a</p>b",
-    "<math><mi><style><!--</style><img title='--><img onerror=run()>'></math>a": "a",
-}
 
 
 @pytest.mark.parametrize(
@@ -216,8 +210,14 @@ def test_names_parameters_and_errors_are_escaped(tmp_path):
     hostile = "<script>window.hacked=1</script>"
     add_collection(tmp_path, "c", "a", "b", dataset=hostile, profile=hostile)
     add_run(tmp_path, "c/a", title=hostile, parameters={hostile: hostile})
-    add_run(tmp_path, "c/failed/b", status="failed", error=hostile, commit=hostile)
-    build_site(tmp_path)
+    add_run(
+        tmp_path,
+        "c/failed/b",
+        status="failed",
+        error={"message": hostile},
+        commit=hostile,
+    )
+    build(tmp_path)
     for page in tmp_path.rglob("*.html"):
         soup = BeautifulSoup(page.read_text(), "html.parser")
         assert not [s for s in soup.find_all("script") if "hacked" in s.get_text()]
@@ -231,7 +231,7 @@ def test_rebuilding_changes_no_file(site):
         return {path: path.stat().st_mtime_ns for path in files}
 
     before = stamps()
-    build_site(site)
+    build(site)
     assert stamps() == before
 
 
@@ -240,22 +240,22 @@ def test_pages_of_removed_runs_are_removed_and_other_files_stay(tmp_path):
     folder = add_run(tmp_path, "c/gone", drawn)
     (folder / "own.txt").write_text("mine")
     add_run(tmp_path, "c/here")
-    build_site(tmp_path)
+    build(tmp_path)
     assert (folder / "figures/cover.webp").is_file()
     (folder / "run.json").unlink()
     (folder / "notebook.ipynb").unlink()
-    build_site(tmp_path)
+    build(tmp_path)
     assert [path.name for path in folder.iterdir()] == ["own.txt"]
-    assert (tmp_path / "c/here/index.html").is_file()
+    assert (tmp_path / page_of("c/here") / "index.html").is_file()
 
 
 def test_a_manifest_cannot_remove_files_outside(tmp_path):
     victim = tmp_path / "victim.txt"
     victim.write_text("mine")
     root = tmp_path / "reports"
-    build_site(root)
+    build(root)
     (root / "_assets/manifest.json").write_text('["../victim.txt", 3]')
-    build_site(root)
+    build(root)
     assert victim.is_file()
 
 
@@ -277,22 +277,25 @@ def test_a_failed_run_is_listed_and_its_page_shows_the_error(site):
             {"kind": "cell error", "name": "KeyError", "execution_count": 7},
             "failed in cell [7] KeyError",
         ),
-        ("Traceback\nKeyError: 'a'", "failed KeyError: 'a' Traceback"),
-        (None, "failed The run left no error text."),
+        (
+            {"kind": "error", "name": "KeyError", "traceback": "\x1b[31mat\x1b[0m"},
+            "failed KeyError Traceback at",
+        ),
+        (None, "failed The run left no error."),
     ],
 )
 def test_a_failure_says_what_happened_and_where(tmp_path, error, expected):
     add_run(tmp_path, "c/failed/a", status="failed", error=error)
-    build_site(tmp_path)
+    build(tmp_path)
     banner = read_page(tmp_path, "c/failed/a").select_one(".failure")
     assert " ".join(banner.get_text(" ").split()).startswith(f"This run {expected}")
 
 
 def test_a_broken_record_is_named_and_takes_nothing_down(site):
     card = read_page(site).select_one(".card-unreadable")
-    assert "run.json cannot be read" in card.get_text()
-    assert "faces/broken" in card.get_text()
-    assert not (site / "faces/broken/index.html").exists()
+    assert "run.json is missing or damaged" in card.get_text()
+    assert page_of("faces/broken") in card.get_text()
+    assert not (site / page_of("faces/broken") / "index.html").exists()
 
 
 def test_a_notebook_that_was_not_run_is_listed(site):
@@ -302,29 +305,30 @@ def test_a_notebook_that_was_not_run_is_listed(site):
     assert cards[2]["data-status"] == "missing"
 
 
-def test_a_notebook_without_the_hash_of_its_source_is_not_rendered(tmp_path):
-    add_run(tmp_path, "c/a", source_sha256=None, artefact_sha256={})
-    build_site(tmp_path)
-    assert "not executed by happymaps" in read_page(tmp_path).get_text()
-    assert not (tmp_path / "c/a/index.html").exists()
+def test_a_notebook_that_its_record_does_not_name_is_not_rendered(tmp_path):
+    folder = add_run(tmp_path, "c/a", artefact_sha256={})
+    build(tmp_path)
+    assert "notebook.ipynb changed after the run" in read_page(tmp_path).get_text()
+    assert not (folder / "index.html").exists()
 
 
 def test_a_notebook_changed_after_its_run_is_not_rendered(tmp_path):
     folder = add_run(tmp_path, "c/a")
     nbformat.write(notebook(header="# Other"), folder / "notebook.ipynb")
-    build_site(tmp_path)
+    build(tmp_path)
     assert "changed after the run" in read_page(tmp_path).get_text()
     assert not (folder / "index.html").exists()
 
 
 @pytest.mark.parametrize("text", ["[]", '{"cells": 3}', "", '{"nbformat": 4}'])
 def test_an_unreadable_notebook_takes_nothing_down(tmp_path, text):
-    folder = add_run(tmp_path, "c/a", artefact_sha256={})
+    folder = add_run(tmp_path, "c/a")
     (folder / "notebook.ipynb").write_text(text)
+    write_record(folder, {"status": "completed", "notebook": "a.ipynb"})
     add_run(tmp_path, "c/b")
-    build_site(tmp_path)
+    build(tmp_path)
     assert "notebook.ipynb cannot be rendered" in read_page(tmp_path).get_text()
-    assert (tmp_path / "c/b/index.html").is_file()
+    assert (tmp_path / page_of("c/b") / "index.html").is_file()
 
 
 def test_the_answer_of_the_run_wins_over_the_committed_one(site):
@@ -360,12 +364,12 @@ def test_figures_are_files_with_descriptions_and_sizes(site):
     images = read_page(site, "faces/one").select("#article-body img")
     assert [image["alt"] for image in images] == ["Maps", "Maps, figure 2"]
     assert [(i["width"], i["height"]) for i in images] == [("40", "30"), ("600", "300")]
-    with Image.open(site / "faces/one" / images[1]["src"]) as image:
+    with Image.open(site / page_of("faces/one") / images[1]["src"]) as image:
         assert image.size == (600, 300)
 
 
 def test_the_thumbnail_is_the_largest_figure_without_its_margin(site):
-    with Image.open(site / "faces/one/figures/cover.webp") as image:
+    with Image.open(site / page_of("faces/one") / "figures/cover.webp") as image:
         assert image.size == (400, 197)  # 590 x 290 within 400 pixels
 
 
@@ -398,7 +402,7 @@ def test_status_buttons_count_the_cards_of_each_status(site):
 
 def test_one_status_needs_no_buttons(tmp_path):
     add_run(tmp_path, "c/a")
-    build_site(tmp_path)
+    build(tmp_path)
     assert read_page(tmp_path).select(".statuses") == []
 
 
@@ -406,7 +410,7 @@ def test_links_between_notebooks_lead_to_their_pages(site):
     body = read_page(site, "faces/one").select_one("#article-body")
     links = {link.get_text(): link["href"] for link in body.select("section.prose a")}
     assert links == {
-        "the next": "../failed/two/index.html",
+        "the next": f"../failed/{run_key('faces/two')}/index.html",
         "above": "#Maps",
         "a paper": "https://doi.org/10.1000/1",
     }
@@ -415,9 +419,10 @@ def test_links_between_notebooks_lead_to_their_pages(site):
 
 def test_neighbours_follow_the_order_of_the_collection(site):
     one, two = (read_page(site, path) for path in ("faces/one", "faces/failed/two"))
-    assert one.find("a", rel="next")["href"] == "../failed/two/index.html"
+    keys = [run_key(path) for path in ("faces/one", "faces/two")]
+    assert one.find("a", rel="next")["href"] == f"../failed/{keys[1]}/index.html"
     assert one.find("a", rel="prev") is None
-    assert two.find("a", rel="prev")["href"] == "../../one/index.html"
+    assert two.find("a", rel="prev")["href"] == f"../../{keys[0]}/index.html"
 
 
 def test_collections_stand_newest_first_and_single_runs_last(site):
@@ -452,7 +457,7 @@ def test_the_strip_shows_the_headlines_of_the_notebooks(tmp_path):
         answer = {"answer": "x", "headline": headline}
         files = {"answer.json": answer, "metrics.json": {"accuracy": 0.5}}
         add_run(tmp_path, f"c/{stem}", files=files)
-    build_site(tmp_path)
+    build(tmp_path)
     strip = read_page(tmp_path).select(".headline")
     assert [(item.dt.get_text(), item.dd.get_text()) for item in strip] == [
         ("accuracy, new people", f"91.2{NO_BREAK}%"),
@@ -485,7 +490,7 @@ def test_verdicts_are_a_table_and_hashes_no_tiles(tmp_path):
     verdicts = {"a": "confirmed", "b": "refuted", "c": "cannot decide"}
     files = {"metrics.json": {**metrics, "verdicts": verdicts}}
     add_run(tmp_path, "c/a", files=files)
-    build_site(tmp_path)
+    build(tmp_path)
     page = read_page(tmp_path, "c/a")
     rows = page.select(".verdicts tbody tr")
     assert [(row.th.get_text(), row.td.get_text()) for row in rows] == [
@@ -525,7 +530,7 @@ def test_the_conclusion_says_which_run_it_is_about(site, tmp_path):
         notebook(dataset, new_markdown_cell("## Conclusion\n\nDone.")),
         parameters={"dataset": "cmu_faces"},
     )
-    build_site(tmp_path)
+    build(tmp_path)
     note = read_page(tmp_path, "c/a").select_one(".conclusion-note").get_text()
     assert note == (
         "Written about the committed run (drawn faces, quick profile); "
@@ -549,7 +554,7 @@ def test_fingerprints_are_folded_below_the_figure(tmp_path):
         new_output("stream", text=mixed),
     ]
     add_run(tmp_path, "c/a", notebook(new_code_cell("draw()", outputs=outputs)))
-    build_site(tmp_path)
+    build(tmp_path)
     cell = read_page(tmp_path, "c/a").select_one("section.cell")
     parts = cell.find_all(["figure", "pre", "details"], recursive=False)
     assert [part.name for part in parts] == ["details", "figure", "details", "pre"]
@@ -573,14 +578,15 @@ def test_the_thumbnail_of_a_long_sheet_is_cut_to_a_legible_part(size, expected):
 
 
 def test_an_empty_folder_gives_a_page_that_says_what_to_do(tmp_path):
-    page = build_site(tmp_path / "reports")
+    page = build(tmp_path / "reports")
     assert page == (tmp_path / "reports/index.html").resolve()
     assert "make report" in read_page(tmp_path / "reports").get_text()
 
 
 def test_runs_under_way_in_hidden_folders_are_not_listed(tmp_path):
-    add_run(tmp_path, "c/.tmp-a")
-    build_site(tmp_path)
+    folder = add_run(tmp_path, "c/a")
+    folder.rename(folder.with_name(f".tmp-{folder.name}-00000000"))
+    build(tmp_path)
     assert read_page(tmp_path).select(".card") == []
 
 
@@ -589,7 +595,7 @@ def test_numbers_of_a_table_stand_flush_right(tmp_path):
     frame.index.name = "unit"
     cell = new_code_cell("t", outputs=[html_output(frame.to_html())])
     add_run(tmp_path, "c/a", notebook(cell))
-    build_site(tmp_path)
+    build(tmp_path)
     table = read_page(tmp_path, "c/a").table
     numbers = [cell.get_text() for cell in table.select(".number")]
     assert numbers == ["r", "0.5", "-1.0"]
@@ -622,7 +628,7 @@ def test_names_of_a_table_index_stand_beside_those_of_the_columns(
 ):
     cell = new_code_cell("t", outputs=[html_output(frame.to_html())])
     add_run(tmp_path, "c/a", notebook(cell))
-    build_site(tmp_path)
+    build(tmp_path)
     rows = read_page(tmp_path, "c/a").select("thead tr")
     assert [[cell.get_text() for cell in row("th")] for row in rows] == expected
 

@@ -17,6 +17,7 @@ from places import NOTEBOOKS
 from typer.testing import CliRunner
 
 from happymaps_cli.main import app
+from happymaps_runs.store.run_store import RunStore
 
 COMMAND = [sys.executable, "-m", "happymaps_cli.main"]
 
@@ -44,6 +45,24 @@ def test_run_puts_each_notebook_into_a_folder_of_its_own(tmp_path):
     assert re.fullmatch(r"divide_by_zero-[0-9a-f]{6}", folder.name)
     assert "divide_by_zero.ipynb completed in" in result.stdout
     assert result.stderr == ""
+
+
+def test_run_without_a_folder_keeps_the_run_in_the_store_and_shows_it(tmp_path):
+    words = ("run", NOTEBOOKS / "divide_by_zero.ipynb", "-p", "divisor=2")
+    result = call(*words, folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    store = RunStore(tmp_path / "reports" / "store")
+    ((key, record),) = store.records()
+    assert (record["status"], record["key"]) == ("completed", key)
+    assert str(store.folder(key)) in result.stdout
+    start = (tmp_path / "reports" / "index.html").read_text()
+    assert f"store/{key}/index.html" in start
+    # What is asked for runs, and takes the earlier run's place.
+    assert call(*words, folder=tmp_path).returncode == 0
+    ((again, second),) = store.records()
+    assert again == key and second["started"] >= record["started"]
+    listed = call("runs", "list", folder=tmp_path).stdout
+    assert listed.count("completed") == 1 and "divide_by_zero.ipynb" in listed
 
 
 def test_run_fails_without_a_traceback(tmp_path):
@@ -122,6 +141,9 @@ def write_plan(folder: Path, *fixtures: str) -> Path:
 
 def test_report_is_built_although_a_notebook_failed(tmp_path):
     plan = write_plan(tmp_path, "divide_by_zero", "add_numbers")
+    older = tmp_path / "reports" / "cmu_faces-quick"
+    older.mkdir(parents=True)
+    (older / "collection.json").write_text("{}")
     result = call("report", "--plan", plan, "--out", tmp_path / "reports")
     assert result.returncode == 1
     assert result.stderr == ""
@@ -129,6 +151,9 @@ def test_report_is_built_although_a_notebook_failed(tmp_path):
     index = tmp_path / "reports" / "index.html"
     assert f"The report: {index}" in result.stdout
     assert "Add two numbers" in index.read_text()
+    assert f"{older} holds runs of an older HappyMaps, which lie in no" in result.stdout
+    again = call("report", "--plan", plan, "--out", tmp_path / "reports")
+    assert "1 of 2 reused" in again.stdout
 
 
 @pytest.mark.parametrize(
@@ -171,8 +196,8 @@ def test_report_told_to_stop_takes_its_kernels_along(tmp_path):
     assert process.returncode == 130
     assert "give the same command again" in errors
     assert_ended(*started)
-    collection = tmp_path / "reports" / "default-quick"
-    assert names_in(collection) == ["collection.json", "failed"]
+    store = tmp_path / "reports" / "store"
+    assert names_in(store) == ["failed", "reports", "store.json"]
 
 
 def start(*arguments: object) -> subprocess.Popen:

@@ -1,13 +1,24 @@
 """Clusters of their own: a scheduler that is lost, and encrypted connections."""
 
+import os
+import shutil
 import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from sweep_cases import Case, Cluster, cluster, finish, seeds, wait_until
+from sweep_cases import (
+    Case,
+    Cluster,
+    cluster,
+    environment,
+    finish,
+    seeds,
+    wait_until,
+)
 
+import happymaps
 from happymaps_runs.sweeps.cluster import tls_security
 from happymaps_runs.sweeps.running import Options, Workers, run_sweep
 
@@ -42,6 +53,48 @@ def test_nobody_at_the_address_is_told(tmp_path, monkeypatch):
     where = Workers(scheduler=Cluster(tmp_path / "cluster").address)
     with pytest.raises(OSError, match=f"No scheduler answers at {where.scheduler}"):
         run_sweep(case.sweep, case.store, where, Options())
+
+
+def other_machine(folder: Path) -> dict[str, str]:
+    """Return variables with which a worker has another numpy and another library."""
+    library = Path(happymaps.__file__).parent
+    copy = shutil.copytree(library, folder / library.name)
+    with (copy / "sweepable.py").open("a") as opened:
+        opened.write("# edited\n")
+    metadata = folder / "numpy-9.9.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 9.9\n")
+    paths = [str(folder), environment()["PYTHONPATH"]]
+    return {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+# Dask itself warns, of the packages that it knows.
+@pytest.mark.filterwarnings("ignore:Mismatched versions found")
+@pytest.mark.parametrize("function", [True, False], ids=["function", "notebook"])
+def test_a_worker_that_would_make_another_key_says_what_differs(
+    tmp_path, capsys, function
+):
+    case = Case(tmp_path, seeds(2), function=function)
+    other = other_machine(tmp_path / "other")
+    with cluster(tmp_path / "cluster", workers=0) as found:
+        strange = found.start_worker(**other)
+        found.wait_for_workers()
+        where = Workers(scheduler=found.address)
+        assert run_sweep(case.sweep, case.store, where, Options()) == 2
+        assert case.statuses() == dict.fromkeys(range(2), "another worker")
+        told = capsys.readouterr().err
+        assert "numpy 9.9 instead of 2." in told
+        assert ("another version of our own modules" in told) == function
+        assert "give --retry-failed" in told
+        # Nothing ran, and nothing lies under a key that the sweep does not look at.
+        assert case.counts() == Counter()
+        assert {key for key, _ in case.store.records()} == set(case.keys().values())
+
+        strange.terminate()
+        strange.wait()
+        found.start_worker()
+        assert run_sweep(case.sweep, case.store, where, Options(retry_failed=True)) == 0
+        assert case.statuses() == dict.fromkeys(range(2), "completed")
 
 
 def make_certificates(folder: Path) -> dict[str, Path]:

@@ -11,14 +11,18 @@ from pathlib import Path
 import psutil
 import pytest
 from sweep_cases import (
+    FUNCTION,
     Case,
     descendants,
     environment,
     finish,
     is_gone,
     seeds,
+    start_command,
     wait_until,
 )
+
+from happymaps_runs.store.functions import run_function
 
 MEMORY = Path("/sys/fs/cgroup/memory")
 SECRETS = {"MY_SECRET_TOKEN": "hunter2", "OTHER": "hunter2"}
@@ -209,4 +213,21 @@ def test_a_kernel_that_the_system_ends_for_its_memory_is_told_apart(
     code, output = finish(command)
     assert code == 1, output
     assert case.statuses() == {0: "out of memory", 1: "completed"}
+    assert case.counts() == {0: 1, 1: 1}
+
+
+def test_status_tells_of_each_failure_and_runs_nothing(tmp_path):
+    case = Case(tmp_path, [*seeds(1, "raise MemoryError"), *seeds(3)[1:]])
+    case.store.create()
+    for point in case.sweep.points[:2]:
+        run_function(case.store, FUNCTION, point.parameters)
+    words = ("sweep", "status", str(case.file), "--out", str(case.store.root))
+    code, output = finish(start_command(*words))
+    assert code == 0, output
+    assert "1 completed, 1 failed, 1 missing" in output
+    where = case.store.failed_folder(case.keys()[0])
+    assert (
+        "failed: deed=raise MemoryError, seed=0: out of memory: MemoryError: too large "
+        f"See {where}.\n"
+    ) in output
     assert case.counts() == {0: 1, 1: 1}

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from sweep_cases import Case, cluster
 
+from happymaps_pages import build_site
 from happymaps_runs.store.functions import find_function
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.running import Options, Workers, run_sweep
@@ -65,6 +66,7 @@ def test_a_text_as_value_stays_a_text(tmp_path, workers, function):
     assert not escaped.exists()
     expected = {"act.ipynb", "case.yaml", "store", "traces"}
     assert {path.name for path in tmp_path.iterdir()} == expected
+    build_site(case.store)
     page = (case.store.root / "sweeps" / "case" / "index.html").read_text()
     assert "<script>alert" not in page
 

@@ -21,6 +21,7 @@ from experiments import benchmarks
 from happymaps_pages.html.anatomy import read_anatomy
 from happymaps_runs.notebooks.parameters import read_parameters
 from happymaps_runs.plans.refresh import timed_notebooks
+from happymaps_runs.store import closure
 
 LIB = ROOT / "lib"
 PACKAGES = ("happymaps", "happymaps_runs", "happymaps_pages", "happymaps_cli")
@@ -94,16 +95,11 @@ def nodes(module: str) -> list[ast.AST]:
 @functools.cache
 def imports(module: str) -> set[str]:
     """Return the modules that a module names in imports, lazy ones too."""
-    found = set()
-    for node in nodes(module):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} has a relative import"
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                found.add(full if full in MODULES else node.module)
-    return found
+    assert not any(getattr(node, "level", 0) for node in nodes(module)), module
+    return {
+        f"{name}.{part}" if f"{name}.{part}" in MODULES else name
+        for name, part in closure.imports(ast.parse(source(module)))
+    }
 
 
 def room(module: str) -> str:

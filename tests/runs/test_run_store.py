@@ -13,9 +13,10 @@ from happymaps.base.sweepable import sweepable
 from happymaps_cli.main import app
 from happymaps_runs.store.cleaning import choose_runs
 from happymaps_runs.store.functions import coerce_arguments, find_function, run_function
-from happymaps_runs.store.identity import function_identity, key_of, library_sha256
+from happymaps_runs.store.identity import function_identity, key_of
+from happymaps_runs.store.lists import named_keys, write_report
 from happymaps_runs.store.opening import open_sweep
-from happymaps_runs.store.recalling import load_or_run, read_result
+from happymaps_runs.store.recalling import load_or_run, load_or_run_in, read_result
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.store.table import read_table, write_table
 
@@ -66,7 +67,7 @@ def test_a_functions_run_leaves_result_numbers_and_record(store):
     kept = json.loads((folder / "run.json").read_text())
     assert kept["parameters"] == {"a": 2, "b": 0.5, "word": ""}
     assert kept["function"] == NAME
-    assert kept["identity"]["library"] == library_sha256()
+    assert kept["identity"] == function_identity(NAME, kept["parameters"])
     assert kept["artefact_sha256"].keys() == names - {"run.json"}
     assert read_result(store, record.key).maps.values.tolist() == [[2.5] * 3] * 2
     assert store.problems(record.key) == []
@@ -123,7 +124,10 @@ def test_a_key_depends_on_what_is_in_the_files_that_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (lambda folder: (folder / "result.nc").write_text("x"), "result.nc changed"),
+        (
+            lambda folder: (folder / "result.nc").write_text("x"),
+            "result.nc changed after the run",
+        ),
         (lambda folder: (folder / "result.nc").unlink(), "result.nc is missing"),
         (
             lambda folder: (folder / "run.json").write_text('{"sta'),
@@ -152,6 +156,38 @@ def test_a_folder_with_other_things_is_no_store(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ValueError, match="holds other things"):
         RunStore(tmp_path)
+
+
+@pytest.mark.parametrize("mark", ['{"format": 2}', "{}", "[1]", ""])
+def test_a_store_that_cannot_be_read_is_refused_in_a_sentence(store, mark):
+    (store.root / "store.json").write_text(mark)
+    with pytest.raises(ValueError, match=r"must be that of a store of format 1\. Rec"):
+        RunStore(store.root)
+
+
+def test_runs_whose_keys_followed_the_whole_library_stay_and_are_not_reused(store):
+    record = run(store, a=7)
+    old = {"function": NAME, "library": "0" * 64, "parameters": record.parameters}
+    key = key_of(old)
+    store.folder(record.key).rename(store.folder(key))
+    content = json.loads((store.folder(key) / "run.json").read_text())
+    content |= {"key": key, "identity": old}
+    (store.folder(key) / "run.json").write_text(json.dumps(content))
+    assert store.problems(key) == []
+    assert read_table(store).loc[key, "total"] == 7.5
+    before = len(calls)
+    assert load_or_run_in(store, NAME, record.parameters).total == 7.5
+    assert len(calls) == before + 1
+    assert {k for k, _ in store.records()} == {key, record.key}
+
+
+def test_a_list_of_runs_that_cannot_be_read_is_refused(store):
+    write_report(store, "mine", {"notebooks": [{"name": "a", "key": "0" * 20}]})
+    assert named_keys(store) == {"0" * 20}
+    (store.root / "reports" / "mine.json").write_text('{"notebooks": [{"name": "a"}]}')
+    # What it names would else be removed.
+    with pytest.raises(ValueError, match=r"mine\.json must list runs by their keys"):
+        choose_runs(store, failed=False, unused=True)
 
 
 @pytest.mark.parametrize("key", ["", "../../etc", "G" * 20, "a" * 19])
@@ -310,8 +346,11 @@ def test_only_what_is_asked_for_is_removed(swept):
     assert choose_runs(swept, failed=False, unused=False) == {}
     failed = choose_runs(swept, failed=True, unused=False)
     assert sorted(failed.values()) == ["failed", "failed"]
-    extra = run(swept, a=99).key
-    assert choose_runs(swept, failed=False, unused=True) == {extra: "in no sweep"}
+    extra, listed = run(swept, a=99).key, run(swept, a=98).key
+    write_report(swept, "mine", {"notebooks": [{"name": "a", "key": listed}]})
+    assert choose_runs(swept, failed=False, unused=True) == {
+        extra: "in no report and no sweep"
+    }
 
 
 def command(*words) -> tuple[int, str]:

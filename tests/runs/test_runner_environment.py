@@ -59,12 +59,10 @@ def test_the_kernel_gets_keras_backend_and_scratch_folder(monkeypatch):
     assert "HAPPYMAPS_RUN_DIR" not in environment
 
 
-def test_notebooks_find_a_store_beside_the_reports(tmp_path, monkeypatch):
+def test_notebooks_find_the_store(tmp_path, monkeypatch):
     monkeypatch.delenv("HAPPYMAPS_STORE", raising=False)
-    assert store_environment(tmp_path) == {}
-    (tmp_path / "store").mkdir()
     assert store_environment(tmp_path) == {}  # a folder, and no store
-    (tmp_path / "store" / "store.json").write_text("{}")
-    assert store_environment(tmp_path) == {"HAPPYMAPS_STORE": str(tmp_path / "store")}
+    (tmp_path / "store.json").write_text("{}")
+    assert store_environment(tmp_path) == {"HAPPYMAPS_STORE": str(tmp_path)}
     monkeypatch.setenv("HAPPYMAPS_STORE", "elsewhere")
     assert store_environment(tmp_path) == {}  # the caller's own choice reaches them

@@ -26,11 +26,9 @@ from happymaps_pages.html.anatomy import (
     read_anatomy,
     read_parameters,
 )
-from happymaps_pages.html.body import Body
-from happymaps_pages.html.figures import make_thumbnail
+from happymaps_pages.html.body import COVER, Body
 from happymaps_pages.html.text import inline_markdown, title_from_stem
 
-COVER = "figures/cover.webp"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _EMPTY = Markup()
 
@@ -61,7 +59,6 @@ class Article:
     failure: Failure | None = None
     problem: str = ""
     body: Body = field(default_factory=Body)
-    thumbnail: bytes | None = None
 
     @property
     def status(self) -> str:
@@ -69,9 +66,9 @@ class Article:
         return "unreadable" if self.problem and not self.failure else self.run.status
 
     @property
-    def thumbnail_text(self) -> str:
-        """What the thumbnail shows, for readers who do not see it."""
-        return f"Figure: {self.body.cover.alt}" if self.body.cover else ""
+    def has_thumbnail(self) -> bool:
+        """Whether there is a picture for the card."""
+        return COVER in self.body.files
 
     @property
     def tiles(self) -> tuple[Metric, ...]:
@@ -84,12 +81,12 @@ class Article:
         return self.status in {"done", "failed"}
 
 
-def read_article(run: Run, render: Callable[[NotebookNode], Body]) -> Article:
+def read_article(run: Run, render: Callable[[Run, NotebookNode], Body]) -> Article:
     """Return the article of a run.
 
     Args:
         run: The run, of any status.
-        render: Turns a notebook into a body; see `make_renderer`.
+        render: Turns its notebook into a body; see `happymaps_pages.html.kept_bodies`.
     """
     article = _read_record(run)
     if run.status not in {"done", "failed"} or run.problem:
@@ -106,7 +103,7 @@ def read_article(run: Run, render: Callable[[NotebookNode], Body]) -> Article:
 
 def _read_record(run: Run) -> Article:
     record = run.record
-    answer, _ = read_json(run.folder / "answer.json")
+    answer = read_json(run.folder / "answer.json")
     computed = str(answer.get("answer") or "")
     return Article(
         run=run,
@@ -123,13 +120,12 @@ def _read_record(run: Run) -> Article:
 
 
 def _add_notebook(
-    article: Article, notebook: NotebookNode, render: Callable[[NotebookNode], Body]
+    article: Article,
+    notebook: NotebookNode,
+    render: Callable[[Run, NotebookNode], Body],
 ) -> Article:
     parts: Anatomy = read_anatomy(notebook)
-    body = render(notebook)
     values = _dict(article.run.record.get("parameters"))
-    thumbnail = make_thumbnail(body.cover.data) if body.cover else None
-    files = {COVER: thumbnail} if thumbnail else {}
     return replace(
         article,
         title=inline_markdown(parts.title) or article.title,
@@ -137,23 +133,17 @@ def _add_notebook(
         answer=article.answer or inline_markdown(parts.answer),
         prediction=inline_markdown(parts.prediction),
         parameters=tuple(read_parameters(notebook, values)),
-        body=replace(body, files=body.files | files),
-        thumbnail=thumbnail,
+        body=render(article.run, notebook),
     )
 
 
 def read_failure(record: dict) -> Failure:
-    """Return the error of a run: a text, or what the runner's `Outcome` holds."""
-    error = record.get("error")
-    if not isinstance(error, dict):
-        lines = str(error or "The run left no error text.").strip().splitlines()
-        # Python writes the exception itself last.
-        rest = "\n".join(lines) if len(lines) > 1 else ""
-        return Failure(_ANSI.sub("", lines[-1]), "", _ANSI.sub("", rest))
+    """Return the error of a run, which is what the runner's `Outcome` holds."""
+    error = record.get("error") or {}
     parts = [str(error.get(name) or "") for name in ("kind", "name", "message")]
     if parts[0] in {"cell error", "error"} and any(parts[1:]):
         parts[0] = ""  # the name of the exception says more
-    headline = ": ".join(part for part in parts if part) or "unknown error"
+    headline = ": ".join(part for part in parts if part) or "The run left no error."
     trace = _ANSI.sub("", str(error.get("traceback") or ""))
     return Failure(_ANSI.sub("", headline), _failing_cell(error), trace)
 

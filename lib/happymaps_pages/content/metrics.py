@@ -44,7 +44,7 @@ class Verdict:
 
 def read_metrics(folder: Path) -> list[Metric]:
     """Return the values of `metrics.json`, one level of nesting resolved."""
-    values, _ = read_json(folder / "metrics.json")
+    values = read_json(folder / "metrics.json")
     flat = {}
     for name, value in values.items():
         if not _is_verdict(name):
@@ -60,7 +60,7 @@ def read_metrics(folder: Path) -> list[Metric]:
 
 def read_verdicts(folder: Path) -> list[Verdict]:
     """Return the verdicts of `metrics.json`: one text, or a dict of them by claim."""
-    values, _ = read_json(folder / "metrics.json")
+    values = read_json(folder / "metrics.json")
     found = []
     for name, value in values.items():
         if _is_verdict(name):

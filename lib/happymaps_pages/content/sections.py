@@ -24,6 +24,8 @@ class Section:
     def title(self) -> str:
         """For example `synthetic faces · quick profile`."""
         record = self.collection.record
+        if self.collection.is_sweep:
+            return str(record.get("title") or plain_name(self.collection.name))
         profile = record.get("profile")
         parts = [
             plain_name(record.get("dataset") or self.collection.name),
@@ -34,6 +36,8 @@ class Section:
     @property
     def anchor(self) -> str:
         """The section's address on the gallery."""
+        if self.collection.is_sweep:
+            return "sweeps"
         name = self.collection.name or "single-runs"
         return "collection-" + re.sub(r"[^\w.-]", "-", name)
 
@@ -41,6 +45,14 @@ class Section:
     def pages(self) -> tuple[Article, ...]:
         """The articles that have a page."""
         return tuple(article for article in self.articles if article.has_page)
+
+    @property
+    def described(self) -> list:
+        """What each article's page shows of the section, as JSON knows it."""
+        names = ("dataset", "model", "image_size", "profile")
+        facts = [self.collection.record.get(name) for name in names]
+        pages = [[each.run.path, each.run.stem, each.title] for each in self.pages]
+        return [self.title, self.anchor, facts, pages]
 
     @property
     def num_done(self) -> int:

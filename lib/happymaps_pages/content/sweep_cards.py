@@ -1,11 +1,9 @@
-"""Sweeps on a start page: `find_sweep_cards(root) -> [SweepCard, ...]`."""
+"""Sweeps on the start page: `make_card(summary, folder) -> SweepCard`."""
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
-from happymaps_pages.content.runs import STORE, read_json
 from happymaps_pages.html.text import plain_name
 
 SUMMARY = "summary.json"
@@ -23,6 +21,7 @@ class SweepCard:
         axes: What varies, one line.
         created: ISO date, or empty.
         cover: The address of its picture, or empty.
+        problem: Why it has no page, or empty.
     """
 
     title: str
@@ -31,6 +30,7 @@ class SweepCard:
     axes: str = ""
     created: str = ""
     cover: str = ""
+    problem: str = ""
 
     @property
     def num_runs(self) -> int:
@@ -39,7 +39,9 @@ class SweepCard:
 
     @property
     def status(self) -> str:
-        """`failed` or `missing` where any run is, else `done`."""
+        """`failed` or `missing` where any run is, else `done`; or `unreadable`."""
+        if self.problem:
+            return "unreadable"
         if self.counts.get("failed"):
             return "failed"
         return "missing" if self.counts.get("missing") else "done"
@@ -56,21 +58,6 @@ class SweepCard:
         return ", ".join([done, *rest])
 
 
-def find_sweep_cards(root: Path) -> list[SweepCard]:
-    """Return the sweeps that have a page in stores directly below `root`, newest first.
-
-    Args:
-        root: The site's folder.
-    """
-    pages = [
-        page
-        for store in sorted(root.glob(f"*/{STORE}"))
-        for page in sorted(store.parent.glob("sweeps/*/index.html"))
-    ]
-    cards = [_read_card(root, page.parent) for page in pages]
-    return sort_cards(cards)
-
-
 def make_card(summary: bytes, folder: str) -> SweepCard:
     """Return the card of a sweep from the `summary.json` of its page.
 
@@ -78,33 +65,19 @@ def make_card(summary: bytes, folder: str) -> SweepCard:
         summary: The file's content.
         folder: The page's folder as seen from the start page, with `/`.
     """
-    return _make_card(json.loads(summary), {}, folder)
+    content = json.loads(summary)
+    counts = {name: content["counts"].get(name, 0) for name in _LABELS}
+    address = quote(folder)
+    return SweepCard(
+        title=content["title"] or plain_name(folder.rsplit("/", 1)[-1]),
+        folder=address,
+        counts=counts,
+        axes=content["axes"],
+        created=content["created"],
+        cover=f"{address}/{content['cover']}" if content["cover"] else "",
+    )
 
 
 def sort_cards(cards: list[SweepCard]) -> list[SweepCard]:
     """Return the newest first."""
     return sorted(cards, key=lambda card: card.created, reverse=True)
-
-
-def _read_card(root: Path, folder: Path) -> SweepCard:
-    summary, _ = read_json(folder / SUMMARY)
-    record, _ = read_json(folder / "sweep.json")
-    return _make_card(summary, record, folder.relative_to(root).as_posix())
-
-
-def _make_card(summary: dict, record: dict, folder: str) -> SweepCard:
-    counts = summary.get("counts")
-    counts = counts if isinstance(counts, dict) else {}
-    known = {k: counts[k] for k in _LABELS if isinstance(counts.get(k), int)}
-    name = folder.rsplit("/", 1)[-1]
-    title = record.get("title") or summary.get("title") or plain_name(name)
-    created = summary.get("created") or record.get("created") or ""
-    address = quote(folder)
-    return SweepCard(
-        title=str(title),
-        folder=address,
-        counts=known,
-        axes=str(summary.get("axes") or ""),
-        created=str(created),
-        cover=f"{address}/cover.webp" if summary.get("cover") else "",
-    )

@@ -1,12 +1,12 @@
 """The parts of a notebook that the report shows in a place of their own."""
 
-import ast
-import io
 import re
-import tokenize
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
+
+from happymaps_runs.notebooks.notebooks import cell_tags
+from happymaps_runs.notebooks.parameters import declared_parameters
 
 _TITLE = re.compile(r"^#[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _PART = re.compile(
@@ -38,11 +38,6 @@ class Parameter:
     default: object = None
 
 
-def cell_tags(cell: NotebookNode) -> set[str]:
-    """Return the tags of a cell."""
-    return set(cell.metadata.get("tags") or ())
-
-
 def read_anatomy(notebook: NotebookNode) -> Anatomy:
     """Return the parts that the first Markdown cell names."""
     source = next((c.source for c in notebook.cells if c.cell_type == "markdown"), "")
@@ -69,56 +64,23 @@ def read_parameters(notebook: NotebookNode | None, values: dict) -> list[Paramet
             and help texts; None when there is none to read.
         values: The values of the run by name; they win over the defaults.
     """
-    defaults, helps = {}, {}
-    for cell in notebook.cells if notebook else []:
-        if "parameters" in cell_tags(cell):
-            defaults |= _literals(cell.source)
-            helps |= _comments(cell.source)
-    merged = defaults | values
+    try:
+        known = declared_parameters(notebook, "") if notebook else {}
+    except ValueError:  # without such a cell, or with another form of it
+        known = {}
+    merged = {name: each.default for name, each in known.items()} | values
     return [
         Parameter(
             name,
             value,
-            helps.get(name, ""),
-            defaults.get(name, value) == value,
-            defaults.get(name),
+            known[name].help if name in known else "",
+            name not in known or known[name].default == value,
+            known[name].default if name in known else None,
         )
         for name, value in merged.items()
     ]
 
 
-def _literals(source: str) -> dict[str, object]:
-    found = {}
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
-        return found
-    for node in statements:
-        target = node.targets[0] if isinstance(node, ast.Assign) else None
-        if isinstance(node, ast.AnnAssign):
-            target = node.target
-        if isinstance(target, ast.Name) and node.value is not None:
-            try:
-                found[target.id] = ast.literal_eval(node.value)
-            except ValueError:
-                continue
-    return found
-
-
-def _comments(source: str) -> dict[str, str]:
-    """Return the comment at the end of each line that starts with a name."""
-    found = {}
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return found
-    for token in tokens:
-        name = re.match(r"\w+", token.line)
-        if token.type == tokenize.COMMENT and name:
-            found[name.group()] = token.string.lstrip("# ")
-    return found
-
-
 def is_parameter_cell(cell: NotebookNode) -> bool:
     """Return whether the chips above the article already show this cell."""
-    return bool(cell_tags(cell) & _PARAMETER_TAGS)
+    return not _PARAMETER_TAGS.isdisjoint(cell_tags(cell))

@@ -13,10 +13,15 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from happymaps_pages.html.anatomy import is_parameter_cell, remove_header
-from happymaps_pages.html.figures import Picture, choose_cover, describe_pictures
+from happymaps_pages.html.figures import (
+    choose_cover,
+    describe_pictures,
+    make_thumbnail,
+)
 from happymaps_pages.html.sanitize import clean_fragment
 
 TEMPLATES = Path(__file__).parent / "templates"
+COVER = "figures/cover.webp"
 _OBJECT = re.compile(r"\[?<.*( at 0x[0-9a-f]+|Axes.*|Figure.*)>|Text\(.*\)", re.DOTALL)
 _NUMBER = re.compile(r"[-+−]?[\d,. ]*\d(?:e[-+]?\d+)?\s?%?(?:\s?±.*)?|nan|NaN|-?inf|–")
 _FINGERPRINT = re.compile(
@@ -38,12 +43,16 @@ class Heading:
 
 @dataclass(frozen=True)
 class Body:
-    """An article's cells, with the files its pictures live in, by relative path."""
+    """An article's cells, with the files its pictures live in, by relative path.
+
+    The file `COVER`, which stands on the card, is there if there is a picture;
+    `cover_text` says what it shows.
+    """
 
     html: Markup = _EMPTY
     contents: tuple[Heading, ...] = ()
     files: dict[str, bytes] = field(default_factory=dict)
-    cover: Picture | None = None
+    cover_text: str = ""
 
 
 def make_renderer() -> Callable[[NotebookNode], Body]:
@@ -76,7 +85,10 @@ def _render(exporter: HTMLExporter, notebook: NotebookNode) -> Body:
     # nbconvert leaves an empty string where no cell was visited.
     outputs = resources["outputs"] or {}
     files = {Path(name).as_posix(): data for name, data in outputs.items()}
-    return Body(Markup(str(soup)), contents, files, cover)
+    if cover is None:
+        return Body(Markup(str(soup)), contents, files)
+    files[COVER] = make_thumbnail(cover.data)
+    return Body(Markup(str(soup)), contents, files, f"Figure: {cover.alt}")
 
 
 def _is_shown(cell: NotebookNode) -> bool:

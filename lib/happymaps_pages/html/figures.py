@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 from PIL import Image, ImageChops
 
-from happymaps_pages.html.anatomy import cell_tags
+from happymaps_runs.notebooks.notebooks import cell_tags
 
 THUMBNAIL_PIXELS = 400
 _WIDEST, _TALLEST = 2.2, 0.8  # width by height of what a card shows whole
@@ -92,7 +92,7 @@ def _describe(cell: NotebookNode, output: NotebookNode, fallback: str) -> list[P
     given = output.get("metadata", {})
     own = {**given, **next((given[k] for k in output.data if k in given), {})}
     alt = own.get("alt") or cell.metadata.get("alt") or fallback
-    tags = cell_tags(cell) | set(own.get("tags") or ())
+    tags = {*cell_tags(cell), *(own.get("tags") or ())}
     # Names given by the notebook would decide where a file is written.
     output.metadata = NotebookNode(alt=str(alt))
     kind = next((kind for kind in _RASTER if kind in output.data), None)

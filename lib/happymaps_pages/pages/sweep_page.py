@@ -32,6 +32,7 @@ def sweep_files(
     *,
     link_keys: Collection[str] = (),
     failures: Mapping[str, str] | None = None,
+    made_from: str = "",
 ) -> dict[str, bytes]:
     """Return the page of a sweep with its pictures, by path below the site's root.
 
@@ -44,9 +45,10 @@ def sweep_files(
             these and `unit`; `image` over these, `unit`, `y`, `x` and `color` or
             absent.
         folder: Where the page lies, as seen from the site's root, with `/`.
-        link_keys: Runs that have a page, in `<key>/` of the site or, where they
-            failed, in `failed/<key>/`.
+        link_keys: Runs that have a page, in `<key>/` of the store or, where they
+            failed, in `failed/<key>/`; the sweep's page lies in `sweeps/<name>/`.
         failures: Why a run failed, by its key.
+        made_from: What the page is known by, for `summary.json`.
 
     Raises:
         ValueError: The data set has no `status` over at least one axis.
@@ -54,7 +56,7 @@ def sweep_files(
     data = read_sweep(sweep)
     rows, columns = choose_grid(data)
     files, maps = _picture_files(data, rows, columns)
-    addresses = _addresses(data, folder, set(link_keys))
+    addresses = _addresses(data, set(link_keys))
     reasons = {
         key: text for key, text in (failures or {}).items() if key in set(data.keys)
     }
@@ -71,7 +73,7 @@ def sweep_files(
         script_data=embed_json(content),
         root="../" * len(PurePosixPath(folder).parts),
     )
-    files |= {"index.html": page, SUMMARY: _summary(data, COVER in files)}
+    files |= {"index.html": page, SUMMARY: _summary(data, COVER in files, made_from)}
     return {f"{folder}/{name}": value for name, value in files.items()}
 
 
@@ -138,11 +140,10 @@ def _cover_file(
     return {COVER: pictures.make_cover(pixels[grid])}
 
 
-def _addresses(data: SweepData, folder: str, known: set[str]) -> dict[str, str]:
+def _addresses(data: SweepData, known: set[str]) -> dict[str, str]:
     """Return the address of each run's page, as seen from the sweep's page."""
-    up = "../" * len(PurePosixPath(folder).parts)
     return {
-        key: f"{up}{quote(path)}/index.html"
+        key: f"../../{quote(path)}/index.html"
         for key, path in zip(data.keys, run_paths(data), strict=True)
         if key and path.removeprefix("failed/") in known
     }
@@ -178,7 +179,7 @@ def _list_runs(data: SweepData, addresses: dict, reasons: dict) -> list[dict]:
     ]
 
 
-def _summary(data: SweepData, has_cover: bool) -> bytes:
+def _summary(data: SweepData, has_cover: bool, made_from: str) -> bytes:
     lengths = [
         f"{len(axis)} × {' and '.join(part.label for part in axis.columns or (axis,))}"
         for axis in data.axes
@@ -190,5 +191,6 @@ def _summary(data: SweepData, has_cover: bool) -> bytes:
         "counts": data.counts,
         "axes": ", ".join(lengths),
         "cover": COVER if has_cover else "",
+        "made_from": made_from,
     }
     return (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode()

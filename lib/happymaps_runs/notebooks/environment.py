@@ -45,17 +45,16 @@ def allowed_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def store_environment(reports: str | Path) -> dict[str, str]:
-    """Return the environment in which notebooks find what sweeps have computed.
+def store_environment(store: Path) -> dict[str, str]:
+    """Return the environment in which notebooks recall what a store has.
 
     Args:
-        reports: Folder of the reports; where `store/` in it is a store of runs, it is
-            the one, unless `HAPPYMAPS_STORE` names another.
+        store: Folder of the store; empty where there is none, or where
+            `HAPPYMAPS_STORE` names another.
     """
-    store = Path(reports).absolute() / "store"
     if "HAPPYMAPS_STORE" in os.environ or not (store / "store.json").is_file():
         return {}
-    return {"HAPPYMAPS_STORE": str(store)}
+    return {"HAPPYMAPS_STORE": str(store.absolute())}
 
 
 def kernel_environment(

@@ -53,12 +53,21 @@ def read_parameters(notebook: Path) -> dict[str, Parameter]:
         ValueError: No cell tagged `parameters`, or one that holds something else than
             typed literals.
     """
-    content = read_notebook(notebook)
+    return declared_parameters(read_notebook(notebook), Path(notebook).name)
+
+
+def declared_parameters(content: Mapping, name: str) -> dict[str, Parameter]:
+    """Return the parameters that a notebook declares, as `read_parameters`.
+
+    Args:
+        content: The notebook, each cell's `source` as one string.
+        name: What to call it in errors.
+    """
     for cell in content["cells"]:
         if cell["cell_type"] == "code" and "parameters" in cell_tags(cell):
-            return _parse_cell(cell["source"], Path(notebook).name)
+            return _parse_cell(cell["source"], name)
     raise ValueError(
-        f"{Path(notebook).name} must have a code cell tagged 'parameters'. Received: a "
+        f"{name} must have a code cell tagged 'parameters'. Received: a "
         "notebook without one. Add the tag to the cell of typed literals, e.g. "
         "`seed: int = 0  # of every random choice`; it may be empty."
     )

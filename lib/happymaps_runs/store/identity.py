@@ -1,7 +1,8 @@
 """What the result of a run depends on, and the key that stands for it.
 
 The key is the start of the sha256 of the identity as JSON. Two runs of one key are the
-same run: prose in a notebook, the time and the machine's name are not part of it.
+same run: prose in a notebook, the time, the machine's name and code that the run cannot
+reach are not part of it.
 """
 
 import functools
@@ -14,37 +15,58 @@ from pathlib import Path
 
 from happymaps.base import paths
 from happymaps_runs.notebooks.notebooks import cell_tags, file_sha256, read_notebook
+from happymaps_runs.notebooks.records import describe_surroundings
+from happymaps_runs.store.closure import module_code, reached_sha256
 
 KEY_DIGITS = 20
 _PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn")
-# Numeric code imports none of these (tests/test_house_rules.py), so that no result
-# depends on them.
-_WITHOUT_INFLUENCE = ("cli", "explorer", "report", "store", "sweeps", "testing")
 
 
 def notebook_identity(
     notebook: Path, parameters: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return what a notebook's run depends on.
+    """Return what a notebook's run depends on, as the point of a sweep.
 
     Args:
         notebook: Absolute path.
         parameters: All of them, coerced.
     """
-    code = _code_sha256(notebook, notebook.stat().st_mtime_ns)
-    return {"code": code} | _common(parameters)
+    return _notebook_code(notebook, notebook.stat().st_mtime_ns) | _common(parameters)
+
+
+def article_identity(
+    notebook: Path, parameters: Mapping[str, object], *, timed: bool = False
+) -> dict[str, object]:
+    """Return what the run of a notebook depends on that is read as an article.
+
+    Its name and its prose count, since its page shows them.
+
+    Args:
+        notebook: Absolute path.
+        parameters: All of them, coerced.
+        timed: Whether it measures time, which depends on the machine.
+    """
+    prose = [
+        cell["source"]
+        for cell in read_notebook(notebook)["cells"]
+        if cell["cell_type"] == "markdown"
+    ]
+    told = {"name": notebook.stem, "prose": _sha256(json.dumps(prose).encode())}
+    machine = {"machine": describe_surroundings()["machine"]} if timed else {}
+    return notebook_identity(notebook, parameters) | told | machine
 
 
 @functools.lru_cache(maxsize=64)
-def _code_sha256(notebook: Path, stamp: int) -> str:
+def _notebook_code(notebook: Path, stamp: int) -> dict[str, str]:
     # The parameters cell is left out: its values are all in the parameters. `stamp`
     # tells the cache of a changed file; thousands of points share a notebook.
-    code = [
+    cells = [
         cell["source"]
         for cell in read_notebook(notebook)["cells"]
         if cell["cell_type"] == "code" and "parameters" not in cell_tags(cell)
     ]
-    return _sha256(json.dumps(code).encode())
+    imports = reached_sha256("\n".join(cells))
+    return {"code": _sha256(json.dumps(cells).encode()), "imports": imports}
 
 
 def function_identity(
@@ -56,7 +78,14 @@ def function_identity(
         function: "module:name".
         parameters: All of them, coerced.
     """
-    return {"function": function} | _common(parameters)
+    code = _module_code(function.partition(":")[0])
+    return {"function": function} | code | _common(parameters)
+
+
+@functools.cache
+def _module_code(module: str) -> dict[str, str]:
+    code = module_code(module)
+    return {"code": _sha256(code.encode()), "imports": reached_sha256(code)}
 
 
 def key_of(identity: Mapping[str, object]) -> str:
@@ -68,25 +97,9 @@ def key_of(identity: Mapping[str, object]) -> str:
 def _common(parameters: Mapping[str, object]) -> dict[str, object]:
     return {
         "parameters": dict(parameters),
-        "library": library_sha256(),
         "files": _file_fingerprints(parameters),
         "versions": _versions(),
     }
-
-
-@functools.cache
-def library_sha256() -> str:
-    """Return the sha256 of the library's source, as far as results depend on it."""
-    folder = paths.repository_root() / "lib" / "happymaps"
-    if not folder.is_dir():  # installed elsewhere
-        folder = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted((*folder.rglob("*.py"), *folder.rglob("*.csv"))):
-        name = path.relative_to(folder).as_posix()
-        part = name.partition("/")[0].removesuffix(".py").partition("_")[0]
-        if part not in _WITHOUT_INFLUENCE:
-            digest.update(f"{name}\0{file_sha256(path)}\0".encode())
-    return digest.hexdigest()
 
 
 @functools.cache
@@ -103,8 +116,8 @@ def _versions() -> dict[str, str | None]:
 def _file_fingerprints(parameters: Mapping[str, object]) -> dict[str, str]:
     """Return the sha256 of a folder of images and of a network that are named.
 
-    The other data sets are made by the library's source, or checked against the sums
-    in it.
+    The other data sets are made by code that the run reaches, or checked against the
+    sums in it.
     """
     found = {}
     dataset, model = parameters.get("dataset"), parameters.get("model")

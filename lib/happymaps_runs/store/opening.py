@@ -9,6 +9,7 @@ import numpy as np
 from happymaps.base.messages import unknown_name
 from happymaps_runs.netcdf import read_arrays
 from happymaps_runs.store.functions import RESULT
+from happymaps_runs.store.lists import read_sweeps
 from happymaps_runs.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -38,13 +39,10 @@ def open_sweep(name: str, store: str | Path = "reports/store") -> "xr.Dataset":
         ValueError: No such store or sweep, or results that do not go together.
     """
     found = RunStore(store)
-    folders = sorted(
-        path.parent.name for path in found.root.glob("sweeps/*/sweep.json")
-    )
-    if name not in folders:
-        raise ValueError(f"{found.root}: {unknown_name('sweep', name, folders)}")
-    path = found.root / "sweeps" / name / "sweep.json"
-    return assemble(found, json.loads(path.read_text(encoding="utf-8")))
+    sweeps = {sweep["name"]: sweep for sweep in read_sweeps(found)}
+    if name not in sweeps:
+        raise ValueError(f"{found.root}: {unknown_name('sweep', name, sweeps)}")
+    return assemble(found, sweeps[name])
 
 
 def assemble(store: RunStore, description: dict) -> "xr.Dataset":

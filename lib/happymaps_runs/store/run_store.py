@@ -4,7 +4,8 @@
     <key>/run.json           the record of a completed run, beside what it left
     failed/<key>/run.json    that of a failed one
     corrupt/<key>/           what was found damaged
-    sweeps/<name>/           a sweep's points and its page
+    reports/<name>.json      a report's list of keys
+    sweeps/<name>/           a sweep's list of keys, and its page
 
 Success is a `run.json` in a folder named by its key, and nothing else.
 """
@@ -12,7 +13,7 @@ Success is a `run.json` in a folder named by its key, and nothing else.
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from happymaps_runs import folders
@@ -21,6 +22,7 @@ from happymaps_runs.notebooks.notebooks import file_sha256
 from happymaps_runs.store.identity import KEY_DIGITS
 
 _MARK = "store.json"
+_FORMAT = 1
 _KEY = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
 
 
@@ -31,11 +33,17 @@ class RunStore:
         root: The folder; a path of its own on every machine that shares it.
 
     Raises:
-        ValueError: The folder holds other things.
+        ValueError: The folder holds other things, or a store that cannot be read.
     """
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).absolute()
+        if self.exists and _read_object(self.root / _MARK).get("format") != _FORMAT:
+            raise ValueError(
+                f"{self.root / _MARK} must be that of a store of format {_FORMAT}. "
+                "Received: another one, or none that can be read. Choose another "
+                "folder, or the HappyMaps that made it."
+            )
         strange = self.root.is_dir() and any(self.root.iterdir()) and not self.exists
         if strange or self.root.is_file():
             raise ValueError(
@@ -52,7 +60,7 @@ class RunStore:
         """Make the folder if it is not there, and clear what killed runs left."""
         self.root.mkdir(parents=True, exist_ok=True)
         if not self.exists:
-            write_json(self.root / _MARK, {"format": 1})
+            write_json(self.root / _MARK, {"format": _FORMAT})
         for parent in (self.root, self.root / "failed"):
             folders.remove_leftovers(parent)
 
@@ -80,12 +88,19 @@ class RunStore:
             return None
         return record
 
-    def problems(self, key: str) -> list[str]:
-        """Return what is wrong with the folder of a key, empty if sound or absent.
+    def problems(
+        self, key: str, *, failed: bool = False, only: Collection[str] | None = None
+    ) -> list[str]:
+        """Return what is wrong with the run of a key, empty if sound or absent.
 
         Every artefact is read, and its sha256 compared.
+
+        Args:
+            key: Of the run.
+            failed: Whether its failure is meant.
+            only: Names of artefacts that there must be, to look at no others.
         """
-        folder = self.folder(key)
+        folder = self.failed_folder(key) if failed else self.folder(key)
         if not folder.exists():
             return []
         record = _read_record(folder)
@@ -93,10 +108,13 @@ class RunStore:
             return ["run.json is missing or damaged"]
         if record.get("key") not in (None, key):
             return [f"run.json is that of the key {record['key']}"]
+        expected = record.get("artefact_sha256") or {}
+        if only is not None:
+            expected = {name: expected.get(name, "") for name in only}
         return [
-            f"{name} is missing" if not (folder / name).is_file() else f"{name} changed"
-            for name, expected in (record.get("artefact_sha256") or {}).items()
-            if _sha256_of(folder / name) != expected
+            f"{name} changed after the run" if found else f"{name} is missing"
+            for name, digest in expected.items()
+            if (found := _sha256_of(folder / name)) != digest
         ]
 
     def set_aside(self, key: str) -> Path:
@@ -125,11 +143,16 @@ class RunStore:
 
 
 def _read_record(folder: Path) -> dict | None:
+    record = _read_object(folder / "run.json")
+    return record if "status" in record else None
+
+
+def _read_object(path: Path) -> dict:
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) and "status" in record else None
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _sha256_of(path: Path) -> str | None:

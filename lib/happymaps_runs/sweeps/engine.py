@@ -10,7 +10,6 @@ from distributed.comm import CommClosedError
 from happymaps_runs.notebooks.process import Outcome
 from happymaps_runs.notebooks.records import describe_surroundings
 from happymaps_runs.store.functions import keep_failure
-from happymaps_runs.store.identity import library_sha256
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.progress import Progress
 from happymaps_runs.sweeps.sweep_file import Point, Sweep
@@ -50,8 +49,8 @@ def run_points(
         timeout: Seconds for each run.
 
     Raises:
-        ConnectionError: The scheduler was lost, or a worker sees another store or
-            another library. What had finished is kept.
+        ConnectionError: The scheduler was lost, or a worker sees another store. What
+            had finished is kept.
     """
     make_task = _task_maker(sweep, store, force, timeout)
     suspects = []
@@ -75,8 +74,7 @@ def _has_lost_workers(future: distributed.Future) -> bool:
 def _task_maker(
     sweep: Sweep, store: RunStore, force: bool, timeout: float | None
 ) -> Callable[[Point], Task]:
-    surroundings = describe_surroundings()
-    call, library = secrets.token_hex(8), library_sha256()
+    surroundings, call = describe_surroundings(), secrets.token_hex(8)
 
     def make(point: Point) -> Task:
         return Task(
@@ -89,7 +87,6 @@ def _task_maker(
             call=call,
             force=force,
             timeout=timeout,
-            library=library,
             surroundings=surroundings,
         )
 

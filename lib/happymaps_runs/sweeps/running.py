@@ -1,14 +1,12 @@
-"""A whole sweep: what is missing, on which workers, and the page at the end."""
+"""A whole sweep: what is missing, and on which workers."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from happymaps.base.processors import num_cpus
-from happymaps_runs.store.opening import assemble
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.progress import Progress
 from happymaps_runs.sweeps.state import State, choose_points, describe_sweep, read_state
@@ -53,7 +51,7 @@ class Options(NamedTuple):
 
 
 def run_sweep(sweep: Sweep, store: RunStore, workers: Workers, options: Options) -> int:
-    """Run what is missing of a sweep, build its page, and return how many failed.
+    """Run what is missing of a sweep, and return how many failed.
 
     Raises:
         OSError: No scheduler answers, or it was lost.
@@ -74,8 +72,7 @@ def run_sweep(sweep: Sweep, store: RunStore, workers: Workers, options: Options)
         return 0
     store.create()
     describe_sweep(sweep, store)
-    page = store.root / "sweeps" / sweep.name / "index.html"
-    failed, client, has_changed = 0, None, not page.is_file()
+    failed, client = 0, None
     with contextlib.ExitStack() as stack:
         for part in parts:
             points, known_failures = _choose(part, store, options)
@@ -84,10 +81,6 @@ def run_sweep(sweep: Sweep, store: RunStore, workers: Workers, options: Options)
                 continue
             client = client or stack.enter_context(_connect(workers, len(points)))
             failed += _run(part, points, store, client, options)
-            has_changed = True
-    if has_changed:
-        build_pages(store)
-    print(f"The sweep's page: {page}")
     return failed
 
 
@@ -162,16 +155,3 @@ def _run(
             flush=True,
         )
     return progress.failed
-
-
-def build_pages(store: RunStore) -> Path:
-    """Build the pages of all sweeps of a store, and return the first page."""
-    # Rendering needs much that the runs do not.
-    from happymaps_pages.store_site import build_store_site
-
-    descriptions = [
-        json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(store.root.glob("sweeps/*/sweep.json"))
-    ]
-    sweeps = [(assemble(store, each), each) for each in descriptions]
-    return build_store_site(store.root, sweeps)

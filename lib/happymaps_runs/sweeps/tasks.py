@@ -13,7 +13,7 @@ from happymaps_runs.notebooks.execution import run_notebook
 from happymaps_runs.notebooks.process import Outcome
 from happymaps_runs.notebooks.records import RunError, RunRecord
 from happymaps_runs.store.functions import keep_failure, now, run_function
-from happymaps_runs.store.identity import library_sha256
+from happymaps_runs.store.identity import function_identity, key_of, notebook_identity
 from happymaps_runs.store.run_store import RunStore
 
 
@@ -30,7 +30,6 @@ class Task(NamedTuple):
         call: Of the sweep, which tells its own failures from older ones.
         force: Whether to run what is there.
         timeout: Seconds for the run; None without end.
-        library: sha256 of the library's source.
         surroundings: Of the record; a worker need not find them out for each point.
     """
 
@@ -43,7 +42,6 @@ class Task(NamedTuple):
     call: str
     force: bool
     timeout: float | None
-    library: str
     surroundings: dict[str, object]
 
 
@@ -72,10 +70,10 @@ def run_point(task: Task) -> Result:
     not try again what would fail again.
 
     Raises:
-        WorkerError: This worker sees another store or another library.
+        WorkerError: This worker sees another store.
     """
     store = RunStore(task.store)
-    _check_worker(store, task)
+    _check_store(store)
     record = store.find(task.key)
     # Of a run that was forced, another worker may have died after it was done.
     if record and (not task.force or record.get("call") == task.call):
@@ -85,7 +83,7 @@ def run_point(task: Task) -> Result:
         return Result("failed", failure["seconds"] or 0.0, one_line(failure["error"]))
     record = _run(store, task)
     error = one_line(record.error) if record.error else ""
-    return Result(record.status, record.seconds, error)
+    return Result(record.status, record.seconds or 0.0, error)
 
 
 def one_line(error: dict[str, object]) -> str:
@@ -94,22 +92,51 @@ def one_line(error: dict[str, object]) -> str:
     return " ".join(": ".join(filter(None, parts)).split())[:300]
 
 
-def _check_worker(store: RunStore, task: Task) -> None:
+def _check_store(store: RunStore) -> None:
     if not store.exists:
         raise WorkerError(
             "A worker must see the run store at the same path. Received: "
             f"{store.root}, which holds none here. Put the store on a disk that all "
             "machines share."
         )
-    if library_sha256() != task.library:
-        raise WorkerError(
-            "A worker must have the library of the machine that started the sweep. "
-            "Received: other source. Install the same revision, and start the worker "
-            "again."
-        )
+
+
+def _refusal(task: Task) -> str:
+    """Return why this worker would keep the run under another key, "" if it would not.
+
+    Such a run would lie where the sweep never looks.
+    """
+    if task.function:
+        here = function_identity(task.function, task.parameters)
+    else:
+        here = notebook_identity(Path(task.notebook), task.parameters)
+    if key_of(here) == task.key:
+        return ""
+    there = task.identity
+    versions = here["versions"], there["versions"]
+    found = [
+        f"{name} {value} instead of {versions[1].get(name)}"
+        for name, value in versions[0].items()
+        if value != versions[1].get(name)
+    ]
+    others = {
+        "code": "other code in the notebook or the function's module",
+        "imports": "another version of our own modules",
+        "files": "other images or another network in the files named",
+    }
+    found += [text for name, text in others.items() if here[name] != there[name]]
+    return (
+        "a worker must make what the sweep asks for. Received, where it runs: "
+        f"{'; '.join(found)}. Install the same revision and lock there, start the "
+        "worker again, and give --retry-failed"
+    )
 
 
 def _run(store: RunStore, task: Task) -> RunRecord:
+    refusal = _refusal(task)
+    if refusal:
+        outcome = Outcome("another worker", message=refusal)
+        return keep_failure(store, record_of(task), outcome)
     if task.function:
         deadline = _Deadline(store, task)
         try:

@@ -1,4 +1,9 @@
-"""Run a whole plan into one folder, a collection: in order, some at a time."""
+"""A report: the notebooks of a plan, of which those run that the store has not.
+
+Notebooks run in order, some at a time. None reads what another has left: what `after`
+says of them is that networks are kept, by names of their own, which the first trains.
+So an edit of one makes no other run anew.
+"""
 
 import concurrent.futures
 import dataclasses
@@ -6,12 +11,13 @@ import datetime
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from happymaps.base.processors import num_cpus
 from happymaps_runs.folders import short_hash, slug
-from happymaps_runs.json_files import write_json
 from happymaps_runs.notebooks.environment import store_environment
 from happymaps_runs.notebooks.execution import run_notebook
 from happymaps_runs.notebooks.notebooks import (
@@ -20,7 +26,7 @@ from happymaps_runs.notebooks.notebooks import (
     relative_to_repository,
 )
 from happymaps_runs.notebooks.process import Outcome
-from happymaps_runs.notebooks.records import RunError, RunRecord, describe_error
+from happymaps_runs.notebooks.records import RunError, RunRecord
 from happymaps_runs.plans.plan import (
     QUICK,
     PlanEntry,
@@ -28,35 +34,43 @@ from happymaps_runs.plans.plan import (
     load_plan,
     order_entries,
 )
+from happymaps_runs.store.functions import keep_failure
+from happymaps_runs.store.identity import article_identity, key_of
+from happymaps_runs.store.lists import write_report
+from happymaps_runs.store.run_store import RunStore
+
+CALL = "report"
 
 
 def run_plan(
     plan: str | Path,
+    store: RunStore,
     *,
     dataset: str | None = None,
     model: str | None = None,
     image_size: tuple[int, int] | None = None,
     others: Mapping[str, str] | None = None,
     profile: str = QUICK,
-    out: str | Path = "reports",
+    force: bool = False,
     jobs: int = 3,
     timeout: float | None = None,
 ) -> list[RunRecord]:
-    """Run the notebooks of a plan, and say of each how it went.
+    """Run the notebooks of a plan that the store does not have, and say how it went.
 
     All parameters are checked before anything runs. A notebook that fails stops only
-    those that come after it. The runs lie in `out/<collection>/<notebook>/`, beside
-    `collection.json`.
+    those that come after it; the next call runs it again. The store lists the report
+    in `reports/<name>.json`.
 
     Args:
         plan: YAML file.
+        store: Where runs are kept, and what notebooks recall.
         dataset: For the notebooks that declare it: a name, or `folder:` and an
             absolute path.
         model: For those that declare it: absolute path of a `.keras` file.
         image_size: For those that declare it: (height, width) in pixels.
         others: Further parameters by name, for those that declare them.
         profile: Which parameters of the plan, and which of its notebooks.
-        out: Folder of the reports. Of a store in it, notebooks read what is kept.
+        force: Whether to run what the store has.
         jobs: How many notebooks run at a time; they share the processors, unless
             `TF_NUM_INTRAOP_THREADS` is set. One more than there are processors keeps
             these busy while one starts or ends.
@@ -77,19 +91,23 @@ def run_plan(
     parameters = choose_parameters(entries, profile, {**(others or {}), **shared})
     declared = (p["dataset"] for p in parameters.values() if "dataset" in p)
     shared["dataset"] = dataset or next(declared, None)
-    name = name_collection(**shared, profile=profile)
+    name = name_report(**shared, profile=profile)
     if others:
         name += "-" + short_hash(json.dumps(others, sort_keys=True))
-    folder = Path(out).absolute() / name
-    _write_description(folder, entries, shared | {"profile": profile})
+    runs = {entry.name: _identify(entry, parameters[entry.name]) for entry in entries}
+    store.create()
+    write_report(store, name, _describe(runs) | shared | {"profile": profile})
+    kept = {} if force else _find_kept(store, runs)
+    print(f"{len(kept)} of {len(runs)} reused", flush=True)
     stop = threading.Event()
-    options = {"stop": stop, "timeout": timeout}
 
     def run_entry(entry: PlanEntry) -> RunRecord:
+        if entry.name in kept:
+            return kept[entry.name]
         environment = {} if entry.timed else _share_cpus(jobs)
-        environment |= store_environment(out)
+        environment |= store_environment(store.root)
         record = _run_entry(
-            entry, parameters[entry.name], folder, environment=environment, **options
+            runs[entry.name], store, environment=environment, stop=stop, timeout=timeout
         )
         if not stop.is_set():
             _print_line(entries, entry, record)
@@ -103,12 +121,45 @@ def run_plan(
             _completed(finished.get(before)) for before in timed[name].after
         ):
             finished[name] = run_entry(timed[name])
-    records = [
-        finished.get(entry.name) or _record_not_run(entry, parameters[entry.name])
-        for entry in entries
-    ]
-    _print_summary(records)
-    return records
+    records = {n: finished.get(n) or _record_not_run(run) for n, run in runs.items()}
+    _print_summary([record for n, record in records.items() if n not in kept])
+    return list(records.values())
+
+
+class _Run(NamedTuple):
+    """A notebook of the report with what its run depends on."""
+
+    entry: PlanEntry
+    parameters: dict[str, object]
+    identity: dict[str, object]
+    key: str
+
+
+def _identify(entry: PlanEntry, parameters: dict[str, object]) -> _Run:
+    identity = article_identity(entry.notebook, parameters, timed=entry.timed)
+    return _Run(entry, parameters, identity, key_of(identity))
+
+
+def _describe(runs: Mapping[str, _Run]) -> dict[str, object]:
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "notebooks": [{"name": name, "key": run.key} for name, run in runs.items()],
+    }
+
+
+def _find_kept(store: RunStore, runs: Mapping[str, _Run]) -> dict[str, RunRecord]:
+    """Return the records of the sound runs; what is damaged is set aside."""
+    kept = {}
+    for name, run in runs.items():
+        problems = store.problems(run.key)
+        if problems:
+            where = store.set_aside(run.key)
+            print(f"{name} is run again: {'; '.join(problems)}. See {where}.")
+        elif store.find(run.key):
+            kept[name] = dataclasses.replace(
+                _record_not_run(run), status="completed", folder=store.folder(run.key)
+            )
+    return kept
 
 
 def _completed(record: RunRecord | None) -> bool:
@@ -150,25 +201,32 @@ def _run_in_order(
             raise
 
 
-def _run_entry(
-    entry: PlanEntry, parameters: dict[str, object], folder: Path, **options: object
-) -> RunRecord:
+def _run_entry(run: _Run, store: RunStore, **options: object) -> RunRecord:
     try:
-        return run_notebook(entry.notebook, parameters, folder / entry.name, **options)
+        return run_notebook(
+            run.entry.notebook,
+            run.parameters,
+            store.folder(run.key),
+            identity=run.identity,
+            call=CALL,
+            **options,
+        )
     except RunError as error:
         return error.record
     except (OSError, ValueError) as error:
         outcome = Outcome("error", name=type(error).__name__, message=str(error))
-    record = _record_not_run(entry, parameters)
-    return dataclasses.replace(record, status="failed", error=describe_error(outcome))
+    return keep_failure(store, _record_not_run(run), outcome)
 
 
-def _record_not_run(entry: PlanEntry, parameters: dict[str, object]) -> RunRecord:
+def _record_not_run(run: _Run) -> RunRecord:
+    notebook = run.entry.notebook
     return RunRecord(
-        notebook=relative_to_repository(entry.notebook),
-        title=notebook_title(read_notebook(entry.notebook), entry.name),
-        parameters=parameters,
+        notebook=relative_to_repository(notebook),
+        title=notebook_title(read_notebook(notebook), run.entry.name),
+        parameters=run.parameters,
         status="not run",
+        key=run.key,
+        identity=run.identity,
     )
 
 
@@ -179,11 +237,9 @@ def _print_line(entries: list[PlanEntry], entry: PlanEntry, record: RunRecord) -
 
 
 def _print_summary(records: list[RunRecord]) -> None:
-    statuses = [record.status for record in records]
-    counts = (
-        f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses)
-    )
-    print(", ".join(counts))
+    counts = Counter(record.status for record in records)
+    if counts:
+        print(", ".join(f"{number} {status}" for status, number in counts.items()))
     for record in records:
         if record.status == "failed":
             print(RunError(record))
@@ -191,13 +247,13 @@ def _print_summary(records: list[RunRecord]) -> None:
             print(f"{record.notebook} did not run: a notebook before it failed.")
 
 
-def name_collection(
+def name_report(
     dataset: str | None,
     model: str | None,
     image_size: tuple[int, int] | None,
     profile: str,
 ) -> str:
-    """Return the folder name for a choice, e.g. `"synthetic_faces-quick"`.
+    """Return the name of a report for a choice, e.g. `"synthetic_faces-quick"`.
 
     Paths come in with a short hash of theirs, so that namesakes stay apart.
     """
@@ -213,17 +269,6 @@ def name_collection(
 
 def _name_path(path: str) -> str:
     return f"{slug(Path(path).stem)}-{short_hash(path)}"
-
-
-def _write_description(
-    folder: Path, entries: list[PlanEntry], choice: dict[str, object]
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    content = choice | {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "notebooks": [relative_to_repository(entry.notebook) for entry in entries],
-    }
-    write_json(folder / "collection.json", content)
 
 
 def _share_cpus(jobs: int) -> dict[str, str]:
