@@ -74,12 +74,12 @@ class AscentSettings:
 
     @property
     def loop_key(self) -> tuple:
-        """All that the compiled loop depends on."""
+        """All that the compiled loop depends on; it serves any number of steps."""
         bounds = [np.asarray(bound).tobytes() for bound in self.input_range]
         mask = None if self.mask is None else self.mask.tobytes()
         return (
-            self.shape, *bounds, mask, self.parts, self.num_steps, self.learning_rate,
-            self.tolerance, self.callback_every, self.draws,
+            self.shape, *bounds, mask, self.parts, self.learning_rate, self.tolerance,
+            self.draws,
         )  # fmt: skip
 
     def _check_grammar(self) -> None:

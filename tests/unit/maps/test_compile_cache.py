@@ -11,6 +11,7 @@ from happymaps.maps.engine import compile_cache, gradient_ascent
 from happymaps.maps.maximization import maximize
 from happymaps.maps.objectives import channel, unit
 from happymaps.maps.regularizers import LpNorm, Penalty, TotalVariation
+from happymaps.maps.transforms import Jitter
 from happymaps.networks.models import build_cnn
 
 
@@ -55,6 +56,17 @@ def test_weights_of_regularizers_share_a_loop(model):
     smooth = images(model, channel("conv2d_1", 0), regularizers=[TotalVariation(1e4)])
     assert kept() == 1
     assert np.abs(smooth - rough).max() > 0.01
+
+
+@pytest.mark.parametrize("transforms", [(), (Jitter(2),)])
+def test_one_loop_serves_any_number_of_steps(model, transforms):
+    options = {"transforms": transforms, "seeds": 2}
+    for steps in (30, 0, 5):
+        found = images(model, channel("conv2d_1", 0), num_steps=steps, **options)
+    assert kept() == 1
+    compile_cache._KEPT.clear()
+    fresh = images(model, channel("conv2d_1", 0), num_steps=5, **options)
+    np.testing.assert_array_equal(found, fresh)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +171,8 @@ def test_a_kept_loop_holds_no_network(monkeypatch, is_small):
 
 def test_only_so_many_loops_are_kept(model, monkeypatch):
     monkeypatch.setattr(compile_cache, "_MOST", 2)
-    for steps, expected in ((1, 1), (2, 2), (3, 2)):
-        images(model, channel("conv2d_1", 0), num_steps=steps)
+    for rate, expected in ((0.1, 1), (0.2, 2), (0.3, 2)):
+        images(model, channel("conv2d_1", 0), learning_rate=rate)
         assert kept() == expected
 
 

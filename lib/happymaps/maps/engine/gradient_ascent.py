@@ -174,7 +174,7 @@ class Ascent:
             run, autograph=False, jit_compile=has_gpu() or None
         ).get_concrete_function(
             [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in weights.tensors],
-            *tf.nest.map_structure(_any_batch, arguments),
+            *(_any_length(argument) for argument in arguments),
         )
         small = single_thread.pays(self._batched.network.values_per_image)
         alone = small and single_thread.can_run(compiled)
@@ -287,8 +287,14 @@ def _per_map(values, like):
     return tf.reshape(values, [-1, *[1] * (len(like.shape) - 1)])
 
 
-def _any_batch(value):
-    # Only the number of images, everywhere the first axis, varies from call to call.
-    if not value.shape.rank:
-        return tf.TensorSpec([], value.dtype)
-    return tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+def _any_length(argument):
+    # The number of images is everywhere the first axis; that of steps may vary too.
+    def spec(value):
+        shape = [None, *value.shape[1:]][: value.shape.rank]
+        return tf.TensorSpec(shape, value.dtype)
+
+    specs = tf.nest.map_structure(spec, argument)
+    if isinstance(specs, Batch):
+        draws = tf.TensorSpec([None, None, specs.random.shape[2]])
+        specs = specs._replace(random=draws)
+    return specs
