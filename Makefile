@@ -7,7 +7,7 @@ REPORT_OPTIONS := $(if $(DATASET),--dataset "$(DATASET)") $(if $(MODEL),--model 
 	$(if $(PROFILE),--profile "$(PROFILE)") $(if $(IMAGE_SIZE),--image-size "$(IMAGE_SIZE)") \
 	$(OPTIONS)
 
-.PHONY: help report test check unit lab lint lock notebooks clean
+.PHONY: help report test portable check unit lab lint lock notebooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,13 +30,12 @@ $(STAMP): requirements.lock pyproject.toml
 report: $(STAMP) ## run the experiments and build reports/index.html [DATASET= MODEL= PROFILE= IMAGE_SIZE= OPTIONS=]
 	@$(BIN)/happymaps report $(REPORT_OPTIONS)
 
-test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed notebooks
+test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed notebooks [SETTING=, as of portable]
 	@echo "Comparing the committed notebooks with a fresh run (nbval) ..."
-	@KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 TF_NUM_INTRAOP_THREADS=1 HAPPYMAPS_QUIET=1 \
-	  $(BIN)/python -m pytest notebooks experiments -p happymaps_runs.nbval_tolerance \
-	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
-	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 \
-	  -n 2 --dist loadfile -q
+	@$(BIN)/python -m $(if $(SETTING),happymaps_runs.portable --settings "$(SETTING)",pytest --nbval notebooks experiments -n 2 --dist loadfile -q)
+
+portable: $(STAMP) ## nbval as on other processors, and the cells that differ [NOTEBOOKS= SETTINGS=]
+	@$(BIN)/python -m happymaps_runs.portable --settings "$(SETTINGS)" $(NOTEBOOKS)
 
 check: $(STAMP) lint ## a minute: lint, rules, and the tests of the rooms that the change touches
 	@$(BIN)/python -m pytest $$($(BIN)/python tests/touched_rooms.py) -n 2 --dist worksteal -q -p no:nbval

@@ -19,7 +19,11 @@ from happymaps_runs.notebooks.environment import store_environment
 from happymaps_runs.notebooks.execution import run_notebook
 from happymaps_runs.notebooks.notebooks import local_notebook
 from happymaps_runs.notebooks.parameters import coerce_parameters, read_parameters
-from happymaps_runs.plans.refresh import committed_notebooks, refresh_notebooks
+from happymaps_runs.plans.refresh import (
+    ENVIRONMENT,
+    committed_notebooks,
+    refresh_notebooks,
+)
 from happymaps_runs.plans.report import run_plan
 from happymaps_runs.store.identity import article_identity, key_of
 from happymaps_runs.store.run_store import RunStore
@@ -173,8 +177,26 @@ def refresh(
     ] = None,
     timeout: Seconds = None,
     jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 1,
+    networks: Annotated[
+        bool,
+        typer.Option("--networks", help="Train the networks of experiments/networks/."),
+    ] = False,
 ) -> None:
-    """Execute committed notebooks in place, with their defaults."""
+    """Execute committed notebooks in place, with their defaults.
+
+    With --networks, train the networks that they look into instead.
+    """
+    if networks:
+        if notebooks:
+            raise ValueError(
+                "--networks trains all kept networks and takes no notebooks. Received: "
+                f"{', '.join(notebooks)}. Refresh them in a second call."
+            )
+        os.environ.update(ENVIRONMENT)
+        from happymaps.networks.keeping import keep_networks
+
+        keep_networks()
+        return
     chosen = [local_notebook(name) for name in notebooks or committed_notebooks()]
     failed = refresh_notebooks(chosen, timeout=timeout, jobs=jobs)
     for error in failed:

@@ -1,8 +1,8 @@
 """A pytest plugin: nbval compares texts exactly, and the numbers in them nearly.
 
-Use with `-p happymaps_runs.nbval_tolerance --nbval`. Training differs from machine
-to machine in the last digits, and printing a rounded number can turn that into one unit
-of its last place. What two numbers may differ by:
+The repository's conftest.py has `pytest --nbval` compare so. Results differ from
+machine to machine in the last digits, and printing a rounded number can turn that into
+one unit of its last place. What two numbers may differ by:
 
 - whole numbers (counts, shapes, names such as `conv2d_1`): nothing;
 - decimals: 2 % of the reference, plus 0.002 or, where both are printed with two

@@ -1,12 +1,17 @@
 """The comparison of notebook outputs: which differences count."""
 
+import platform
 import re
+import shutil
 
+import nbformat
 import pytest
 from nbval.plugin import get_sanitize_patterns
+from numpy._core._multiarray_umath import __cpu_dispatch__
 from places import TESTS
 
 from happymaps_runs.nbval_tolerance import TolerantText, same_output
+from happymaps_runs.portable import AVX2, PLANTED, plant_error, run_setting
 
 SANITIZER = TESTS / "nbval_sanitize.cfg"
 
@@ -115,6 +120,49 @@ def test_what_differs_from_run_to_run_is_sanitized(one, other):
 )
 def test_results_are_not_sanitized_away(text):
     assert sanitize(text) == text
+
+
+def test_nbval_passes_near_numbers_and_fails_far_ones(tmp_path, monkeypatch, capsys):
+    for name, score in {"near": "0.505", "far": "0.900"}.items():
+        path = tmp_path / f"{name}.ipynb"
+        shutil.copy(TESTS / "notebooks" / "print_numbers_executed.ipynb", path)
+        text = path.read_text()
+        assert text.count("0.50") == 2  # in the text and in the HTML of the table
+        path.write_text(text.replace("0.50", score))
+    # As from the repository's root, where the options and the comparison are set.
+    shutil.copy(TESTS.parent / "conftest.py", tmp_path)
+    (tmp_path / "tests").mkdir()
+    shutil.copy(SANITIZER, tmp_path / "tests")
+    monkeypatch.chdir(tmp_path)
+    failed = run_setting("own-onednn0-threads1", ["near.ipynb", "far.ipynb"])
+    assert failed == ["far.ipynb::Cell 2"]
+    assert "own-onednn0-threads1: 1 failed, 5 passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("notebook", "old", "new"),
+    [(name, *error) for name, errors in PLANTED.items() for error in errors],
+)
+def test_planted_error_changes_one_line_and_no_output(tmp_path, notebook, old, new):
+    before = nbformat.read(TESTS.parent / notebook, 4)
+    after = nbformat.read(plant_error(notebook, old, new, tmp_path), 4)
+    pairs = list(zip(before.cells, after.cells, strict=True))
+    (changed,) = [pair for pair in pairs if pair[0].source != pair[1].source]
+    assert changed[1].source == changed[0].source.replace(old, new)
+    assert all(one.get("outputs") == two.get("outputs") for one, two in pairs)
+
+
+def test_planted_error_in_a_line_that_is_not_there_is_refused(tmp_path):
+    notebook = "notebooks/01_make_a_first_map.ipynb"
+    with pytest.raises(ValueError, match=r"Expected 'tv_wait' once in notebooks/01"):
+        plant_error(notebook, "tv_wait", "x", tmp_path)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX is of x86_64 alone")
+def test_avx2_disables_all_that_numpy_has_above_it():
+    # NumPy only warns of names that it does not know.
+    disabled = AVX2["NPY_DISABLE_CPU_FEATURES"].split()
+    assert disabled == [name for name in __cpu_dispatch__ if name != "X86_V3"]
 
 
 def test_the_sanitizer_holds_only_pairs_that_nbval_reads():

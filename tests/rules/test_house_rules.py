@@ -44,8 +44,9 @@ TIMED = timed_notebooks()
 MEGABYTE = 1_000_000
 TOP_LEVEL = {
     ".ci", ".gitignore", ".jupyter", "CHANGELOG.md",
-    "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "constraints.txt", "data",
-    "environment.yml", "experiments", "lib", "notebooks", "pyproject.toml",
+    "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "conftest.py",
+    "constraints.txt", "data", "environment.yml", "experiments", "lib", "notebooks",
+    "pyproject.toml",
     "requirements.lock", "tests",
 }  # fmt: skip
 # In two parts each, so that this file does not name them either.

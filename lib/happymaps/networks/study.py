@@ -10,9 +10,11 @@ import pandas as pd
 
 from happymaps.backend import keras
 from happymaps.base.paths import data_root
+from happymaps.base.processors import instruction_set
 from happymaps.datasets import Dataset, open_images, split_dataset
 from happymaps.datasets.splitting import split_fold
 from happymaps.networks.checks import check_images
+from happymaps.networks.kept_networks import find_kept
 from happymaps.networks.layers import image_shape
 from happymaps.networks.models import build_cnn, fingerprint, load_model, save_model
 from happymaps.networks.training import evaluate, has_class_outputs, train
@@ -143,16 +145,24 @@ def open_study(
 
 
 def study_network(dataset: Dataset, *, seed: int = 0, **architecture) -> keras.Model:
-    """Return the study's network trained on `dataset`, from the last time if it can be.
+    """Return the study's network trained on `dataset`.
+
+    It is the one that the repository keeps, the same on every machine; else one that
+    this machine keeps in `data/processed/models`; else it is trained, and kept there.
 
     Args:
         dataset: Images to learn from.
         seed: Of initial weights and training.
         **architecture: Options of `build_cnn`.
+
+    Raises:
+        ValueError: The repository's network is not what its table says.
     """
-    untrained = build_cnn(
-        dataset.images.shape[1:], len(dataset.class_names), seed=seed, **architecture
-    )
+    form = {**build_cnn.__kwdefaults__, **architecture, "seed": seed}
+    kept = find_kept(dataset, {**form, "training": TRAINING})
+    if kept is not None:
+        return kept
+    untrained = build_cnn(dataset.images.shape[1:], len(dataset.class_names), **form)
     options = "-".join(f"{name}{value}" for name, value in TRAINING.items())
     made_from = [dataset.fingerprint(), fingerprint(untrained), options, f"seed{seed}"]
     name = "-".join([*made_from, *_arithmetic()])
@@ -165,9 +175,9 @@ def study_network(dataset: Dataset, *, seed: int = 0, **architecture) -> keras.M
 
 
 def _arithmetic() -> list[str]:
-    # Rounding depends on the convolution library and on the number of threads, and
-    # twenty epochs make another network of it: the same call must not find one trained
-    # under other settings, or committed notebooks would not come out again.
+    # Rounding depends on the convolution library, the number of threads and the
+    # processor's instructions, and twenty epochs make another network of it: the same
+    # call must not find one trained under other settings.
     threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count()
     onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")
-    return [f"onednn{onednn}", f"threads{threads}"]
+    return [f"onednn{onednn}", f"threads{threads}", instruction_set()]

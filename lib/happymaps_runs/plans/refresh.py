@@ -27,8 +27,9 @@ KERNELSPEC = {
 }
 _TRANSIENT = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled")
 _QUIET = {"HAPPYMAPS_QUIET": "1"}
-# As in the kernels of `make test`: oneDNN's log lines and other digits stay away.
-_ENVIRONMENT = _QUIET | {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_NUM_INTRAOP_THREADS": "1"}
+# What notebooks are made with. The root's conftest.py has nbval run them so too, unless
+# the caller's environment says otherwise.
+ENVIRONMENT = _QUIET | {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_NUM_INTRAOP_THREADS": "1"}
 
 
 def committed_notebooks() -> list[Path]:
@@ -86,7 +87,7 @@ def refresh_notebook(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        environment = _QUIET if path in timed_notebooks() else _ENVIRONMENT
+        environment = _QUIET if path in timed_notebooks() else ENVIRONMENT
         options = {"environment": environment, "timeout": timeout, "stop": stop}
         outcome = execute_with_retry(path, {}, folder, **options)
         if outcome.kind is not None:

@@ -171,7 +171,8 @@ def test_study_network_of_other_images_is_trained_anew(folder, trainings):
 
 
 @pytest.mark.parametrize(
-    "variable", ["TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS"]
+    "variable",
+    ["TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "ONEDNN_MAX_CPU_ISA"],
 )
 def test_study_network_of_another_arithmetic_is_trained_anew(
     folder, trainings, monkeypatch, variable
