@@ -22,6 +22,8 @@ _WITHOUT_INFLUENCE = (
     "happymaps_pages",
     "happymaps_runs",
 )
+# Tables that a module reads elsewhere: the kept networks are files beside theirs.
+_TABLES = {"happymaps.networks.kept_networks": "networks.csv"}
 _MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 _NAMES_MODULE = re.compile(r"(\w+(?:\.\w+)+)(?::\w+)?")
 
@@ -59,14 +61,15 @@ def reached_modules(code: str) -> list[str]:
 def reached_sha256(code: str) -> str:
     """Return the sha256 of the source of `reached_modules`, and of data beside it.
 
-    Data are `.csv` files. All is as it was when this process first asked, since that
+    Data are `.csv` files, and what `_TABLES` names. All is as it was when this process first asked, since that
     is what it has imported.
     """
     modules = [name for name in reached_modules(code) if not _is_lazy(name)]
     folders = {own_modules()[name].parent for name in modules}
     named = {name: own_modules()[name] for name in modules}
     data = (path for path in _contents() if path.suffix == ".csv")
-    named |= {path.name: path for path in data if path.parent in folders}
+    tables = {_TABLES.get(name) for name in modules}
+    named |= {p.name: p for p in data if p.parent in folders or p.name in tables}
     digest = hashlib.sha256()
     for name, path in sorted(named.items()):
         content = hashlib.sha256(_contents()[path]).hexdigest()

@@ -162,7 +162,7 @@ def test_the_study_of_the_quick_notebooks_is_kept(monkeypatch):
 
 
 def test_instructions_are_those_that_the_environment_leaves():
-    code = "from happymaps.base.processors import instruction_set; print(instruction_set())"
+    code = "from happymaps.base import processors as p; print(p.instruction_set())"
     limits = [
         {},
         {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"},
