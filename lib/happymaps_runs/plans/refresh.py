@@ -18,6 +18,7 @@ from happymaps_runs.notebooks.notebooks import (
 )
 from happymaps_runs.notebooks.process import Outcome
 from happymaps_runs.notebooks.records import RunError, RunRecord, describe_error
+from happymaps_runs.plans.due import made_from
 from happymaps_runs.plans.plan import PlanEntry, load_plan
 
 KERNELSPEC = {
@@ -64,8 +65,9 @@ def refresh_notebook(
 ) -> float:
     """Execute a notebook with its defaults and write the outputs into it.
 
-    The file is replaced whole, and only when every cell ran. Cell ids stay; times,
-    versions and what else changes from run to run is left out of the metadata.
+    The file is replaced whole, and only when every cell ran, and gets the key of
+    `due`. Cell ids stay; times, versions and what else changes from run to run is left
+    out of the metadata.
 
     A notebook that the plan calls timed runs as fast as TensorFlow can; all others run
     as nbval will run them.
@@ -93,7 +95,9 @@ def refresh_notebook(
         if outcome.kind is not None:
             raise RunError(_failed_record(path, outcome))
         executed = json.loads((folder / "notebook.ipynb").read_text(encoding="utf-8"))
-    _replace_file(path, normalize_notebook(executed))
+    content = normalize_notebook(executed)
+    content["metadata"]["happymaps"] = {"made_from": made_from(content)}
+    _replace_file(path, content)
     return time.monotonic() - started
 
 

@@ -61,8 +61,8 @@ def reached_modules(code: str) -> list[str]:
 def reached_sha256(code: str) -> str:
     """Return the sha256 of the source of `reached_modules`, and of data beside it.
 
-    Data are `.csv` files, and what `_TABLES` names. All is as it was when this process first asked, since that
-    is what it has imported.
+    Data are `.csv` files, and what `_TABLES` names. All is as it was when this process
+    first asked, since that is what it has imported.
     """
     modules = [name for name in reached_modules(code) if not _is_lazy(name)]
     folders = {own_modules()[name].parent for name in modules}
