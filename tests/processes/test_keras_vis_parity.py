@@ -129,7 +129,7 @@ def check(model, original, record, layer, seed, **options):
 
 # Each layer once, and each weight on a convolution and on a dense layer.
 @pytest.mark.parametrize(
-    ("layer", "lp_weight"), zip(LAYERS, (0, 10, 10, 0), strict=True)
+    ("layer", "lp_weight"), list(zip(LAYERS, (0, 10, 10, 0), strict=True))
 )
 def test_two_hundred_iterations(model, original, record, seed, layer, lp_weight):
     options = {"tv_weight": 0, "lp_weight": lp_weight, "max_iter": 200}
