@@ -19,6 +19,7 @@ from happymaps_runs.notebooks.environment import store_environment
 from happymaps_runs.notebooks.execution import run_notebook
 from happymaps_runs.notebooks.notebooks import local_notebook
 from happymaps_runs.notebooks.parameters import coerce_parameters, read_parameters
+from happymaps_runs.notebooks.records import RunError
 from happymaps_runs.plans.refresh import (
     ENVIRONMENT,
     committed_notebooks,
@@ -75,8 +76,39 @@ def run(
     # A notebook runs in its own folder, where the caller's relative paths lead nowhere.
     given = resolve_inputs(split_parameters(parameter))
     store = RunStore(_REPORTS / "store") if out is None else None
+    plan = _plan_runs(list(map(local_notebook, notebooks)), given, store, out)
+    if store:
+        store.create()
+    environment = store_environment(store.root if store else out / "store")
+    try:
+        for notebook, (folder, identity) in plan.items():
+            record = run_notebook(
+                notebook,
+                given,
+                folder,
+                timeout=timeout,
+                environment=environment,
+                identity=identity,
+            )
+            seconds = f"{record.seconds:.1f} s"
+            print(f"{notebook.name} completed in {seconds}: {record.folder}")
+    except RunError:
+        if store:
+            print_page(store)
+        raise
+    if store:
+        print_page(store)
+
+
+def _plan_runs(
+    notebooks: list[Path],
+    given: dict[str, object],
+    store: RunStore | None,
+    out: Path | None,
+) -> dict[Path, tuple[Path, dict[str, object] | None]]:
+    """Return the folder of each run, and in a store what its key stands for."""
     plan = {}
-    for notebook in map(local_notebook, notebooks):
+    for notebook in notebooks:
         values = coerce_parameters(notebook, given)
         if store:
             identity = article_identity(notebook, values)
@@ -89,21 +121,7 @@ def run(
                 f"{notebook.name}. Run one of them with another --out."
             )
         plan[notebook] = folder, identity
-    if store:
-        store.create()
-    environment = store_environment(store.root if store else out / "store")
-    for notebook, (folder, identity) in plan.items():
-        record = run_notebook(
-            notebook,
-            given,
-            folder,
-            timeout=timeout,
-            environment=environment,
-            identity=identity,
-        )
-        print(f"{notebook.name} completed in {record.seconds:.1f} s: {record.folder}")
-    if store:
-        print_page(store)
+    return plan
 
 
 def _name_run(notebook: Path, parameters: dict[str, object]) -> str:

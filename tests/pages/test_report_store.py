@@ -82,6 +82,7 @@ def site(tmp_path_factory):
     error = {"kind": "cell error", "name": "ValueError", "message": "no", "cell": 3}
     add_run(root, "failed/told_too", status="failed", error=error, call="sweep")
     add_run(root, "replaced", call="report")
+    add_run(root, "failed/stopped", status="failed", error={"kind": "interrupted"})
     started = "2026-11-20T10:00:0{}+00:00"
     add_run(root, "older", started=started.format(0), parameters={"seed": 5})
     add_run(root, "newer", DRAWN, started=started.format(1))

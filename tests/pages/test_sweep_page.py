@@ -321,7 +321,7 @@ def test_rows_and_columns_are_the_natural_axes(sweep, expected):
 
 
 def test_a_sweep_is_a_page_a_sheet_per_unit_a_cover_and_a_summary():
-    files = sweep_files(make_sweep(), "sweeps/tv")
+    files = sweep_files(make_sweep(), "sweeps/tv", made_from="these runs")
     assert sorted(files) == [
         "sweeps/tv/cover.webp",
         "sweeps/tv/index.html",
@@ -335,6 +335,7 @@ def test_a_sweep_is_a_page_a_sheet_per_unit_a_cover_and_a_summary():
         "counts": {"completed": 10, "failed": 1, "missing": 1},
         "axes": "2 × layer, 3 × TV weight, 2 × seed",
         "cover": "cover.webp",
+        "made_from": "these runs",
     }
 
 

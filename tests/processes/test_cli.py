@@ -63,6 +63,11 @@ def test_run_without_a_folder_keeps_the_run_in_the_store_and_shows_it(tmp_path):
     assert again == key and second["started"] >= record["started"]
     listed = call("runs", "list", folder=tmp_path).stdout
     assert listed.count("completed") == 1 and "divide_by_zero.ipynb" in listed
+    # A failure is shown, too.
+    failed = call(*words[:2], folder=tmp_path)
+    assert (failed.returncode, "ZeroDivisionError" in failed.stderr) == (1, True)
+    start = (tmp_path / "reports" / "index.html").read_text()
+    assert "ZeroDivisionError: division by zero" in start
 
 
 def test_run_fails_without_a_traceback(tmp_path):

@@ -231,3 +231,18 @@ def test_status_tells_of_each_failure_and_runs_nothing(tmp_path):
         f"See {where}.\n"
     ) in output
     assert case.counts() == {0: 1, 1: 1}
+
+
+def test_a_sweep_stands_on_the_start_page_and_is_not_run_twice(tmp_path):
+    case = Case(tmp_path, seeds(2))
+    page = case.store.root / "sweeps" / "case" / "index.html"
+    for to_run in (2, 0):
+        code, output = case.run("--workers", "2")
+        assert code == 0, output
+        assert f"{to_run} to run, {2 - to_run} in the store" in output
+        assert f"The report: {tmp_path / 'index.html'}" in output
+        assert f"The sweep's page: {page}" in output
+    start = (tmp_path / "index.html").read_text()
+    assert 'href="store/sweeps/case/index.html"' in start
+    assert page.is_file()
+    assert case.counts() == {0: 1, 1: 1}

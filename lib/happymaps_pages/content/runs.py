@@ -106,8 +106,9 @@ class Library:
         ]
         newest = dict.fromkeys(key for _, key in sorted(found, reverse=True))
         chosen = list(newest)[:_NUM_NEWEST]
-        runs = tuple(run for key in chosen for run in self.find(key))
-        return Collection("", {}, runs)
+        runs = (run for key in chosen for run in self.find(key))
+        # An interrupted one has left nothing to read.
+        return Collection("", {}, tuple(r for r in runs if r.status != "missing"))
 
     def find(self, key: str, stem: str = "") -> Iterator[Run]:
         """Yield the run of a key, then its failure: a repeat can have failed."""

@@ -18,13 +18,12 @@ TOP_LEVEL = (
     "experiments",
 )
 _WITHOUT_INFLUENCE = (
-    "happymaps_cli",
-    "happymaps_pages",
-    "happymaps_runs",
+    *("happymaps_cli", "happymaps_pages", "happymaps_runs.notebooks"),
+    *("happymaps_runs.plans", "happymaps_runs.store", "happymaps_runs.sweeps"),
 )
 # Tables that a module reads elsewhere: the kept networks are files beside theirs.
 _TABLES = {"happymaps.networks.kept_networks": "networks.csv"}
-_MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
+_MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
 _NAMES_MODULE = re.compile(r"(\w+(?:\.\w+)+)(?::\w+)?")
 
 
@@ -117,7 +116,7 @@ def _strange_source(name: str) -> str:
     try:
         origin = importlib.util.find_spec(name).origin
         return Path(origin).read_text(encoding="utf-8")
-    except (AttributeError, TypeError, ValueError, OSError):
+    except (AttributeError, ImportError, OSError, TypeError, ValueError):
         return ""  # of no file: typed in, say
 
 
@@ -201,16 +200,17 @@ def _is_lazy(module: str) -> bool:
 
 @functools.cache
 def _homes(package: str) -> dict[str, str]:
-    """Return the module of each name that a package's table, a dict literal, holds."""
-    found = {}
-    tables = (node for node in ast.walk(_tree(package)) if isinstance(node, ast.Dict))
-    for key, value in (
-        pair for t in tables for pair in zip(t.keys, t.values, strict=True)
-    ):
-        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
-            home = str(value.value).lstrip(".")
-            full = [
-                name for name in (f"{package}.{home}", home) if name in own_modules()
-            ]
-            found |= {key.value: full[0]} if full else {}
-    return found
+    """Return the module of each name that a package's tables, dict literals, hold."""
+    pairs = [
+        (key.value, str(value.value).lstrip("."))
+        for node in ast.walk(_tree(package))
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant)
+    ]
+    return {
+        name: full
+        for name, home in pairs
+        for full in (f"{package}.{home}", home)
+        if full in own_modules()
+    }

@@ -21,9 +21,8 @@ def load_or_run(function: Callable, /, **parameters: object) -> "xr.Dataset":
     """Return the result of a function, from the store if it is there.
 
     The store is the folder that the environment variable `HAPPYMAPS_STORE` names.
-    Sweeps set it for their notebooks, and `happymaps run` and `happymaps report` do
-    where the folder of the reports has a store. Without it, the function is simply
-    called.
+    `happymaps report`, `happymaps sweep` and `happymaps run` set it for their
+    notebooks. Without it, the function is simply called.
 
     Args:
         function: One of a module, marked by `happymaps.sweepable`.
