@@ -104,7 +104,8 @@ def write_network(model: keras.Model, path: Path, *, bits: int = 24) -> keras.Mo
         bits: Significant bits that weights keep of their 24; 8 leave an error of 0.4 %
             at most, and less than half of the file.
     """
-    small = keras.models.clone_model(model)
+    # Not clone_model: its copy is compiled like the model, with a state of training.
+    small = type(model).from_config(model.get_config())
     small.set_weights([round_weights(weight, bits) for weight in model.get_weights()])
     small.save(path)
     with zipfile.ZipFile(path) as archive:
