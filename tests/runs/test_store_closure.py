@@ -154,7 +154,7 @@ def test_every_public_name_has_a_home_that_keys_follow():
     ]
     # What keeps results makes none.
     kept = reached_modules("import happymaps_runs as runs\nruns.load_or_run")
-    assert kept == []
+    assert not [name for name in kept if name.startswith("happymaps_runs.")]
 
 
 def test_keys_of_maps_follow_the_engine_and_not_the_tests_of_attribution():
