@@ -6,7 +6,7 @@ from pathlib import Path
 _OPTIONS = {
     "nbval_current_env": True,
     "nbval_sanitize_with": str(Path(__file__).parent / "tests" / "nbval_sanitize.cfg"),
-    "nbval_cell_timeout": 300.0,
+    "nbval_cell_timeout": 600.0,
     "nbval_kernel_startup_timeout": 120.0,
 }
 

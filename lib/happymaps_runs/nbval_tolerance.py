@@ -11,6 +11,10 @@ one unit of its last place. What two numbers may differ by:
 - both in scientific notation: 2 % of the reference plus one unit of the last place,
   since who prints `1.3e-05` cares about its digits.
 
+Measured with `portable` on the committed notebooks, which look into kept networks: of
+2549 numbers few differ by more than one unit of their last place, and these by 1.7 % or
+less. What rounding moves further is not printed, or with fewer digits.
+
 Blanks and rules do not count: a changed number of digits moves the columns of a table.
 """
 

@@ -43,7 +43,7 @@ SETTINGS = {
 PLANTED = {
     "notebooks/01_make_a_first_map.ipynb": [
         ("tv_weight: float = 0.01", "tv_weight: float = 0.1"),
-        ('sign=["happy", "sad"]', 'sign=["sad", "happy"]'),
+        ('.sel(sign="happy")', '.sel(sign="sad")'),
     ],
     "notebooks/02_choose_objectives_and_priors.ipynb": [
         ('layer: str = "conv2_2"', 'layer: str = "conv2_3"'),

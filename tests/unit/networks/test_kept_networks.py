@@ -13,11 +13,13 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from happymaps.datasets import load_dataset
 from happymaps.networks import keeping, kept_networks, study
 from happymaps.networks.models import build_cnn, load_model
 from happymaps.networks.study import open_images, study_network
+from happymaps_cli.main import app
 
 TINY = {
     "dataset": "synthetic_faces", "image_size": "16x16", "target": "facing_left",
@@ -91,6 +93,12 @@ def test_network_of_images_that_rounding_has_moved_is_found(kept, learned):
     elsewhere = dataclasses.replace(learned, images=moved)
     assert elsewhere.fingerprint() != learned.fingerprint()
     study_network(elsewhere, **FORM)
+
+
+def test_outside_a_checkout_no_network_is_kept(kept, learned, monkeypatch):
+    monkeypatch.setattr(kept_networks, "kept_folder", lambda: kept / "none")
+    with pytest.raises(pytest.fail.Exception, match="trained"):
+        study_network(learned, **FORM)
 
 
 @pytest.mark.parametrize("what", ["one image", "one label", "another seed"])
@@ -191,3 +199,9 @@ def test_instructions_are_those_that_the_environment_leaves():
     assert onednn_held == own + "-AVX2"
     if "X86_V3" in own or "X86_V4" in own or "AVX512" in own:
         assert numpy_held.endswith("X86_V2")
+
+
+def test_refresh_of_networks_takes_no_notebooks():
+    result = CliRunner().invoke(app, ["refresh", "--networks", "a.ipynb"])
+    assert result.exit_code != 0
+    assert "takes no notebooks. Received: a.ipynb" in result.output
