@@ -32,7 +32,7 @@ report: $(STAMP) ## run the experiments and build reports/index.html [DATASET= M
 
 test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed notebooks [SETTING=, as of portable]
 	@echo "Comparing the committed notebooks with a fresh run (nbval) ..."
-	@$(BIN)/python -m $(if $(SETTING),happymaps_runs.portable --settings "$(SETTING)",pytest --nbval --due notebooks experiments -n 2 --dist loadfile -q)
+	@$(BIN)/python -m $(if $(SETTING),happymaps_runs.portable --due --settings "$(SETTING)",pytest --nbval --due notebooks experiments -n 2 --dist loadfile -q)
 
 portable: $(STAMP) ## nbval as on other processors, and the cells that differ [NOTEBOOKS= SETTINGS=]
 	@$(BIN)/python -m happymaps_runs.portable --settings "$(SETTINGS)" $(NOTEBOOKS)

@@ -61,19 +61,23 @@ PLANTED = {
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+\.ipynb)(::Cell \d+)?", re.M)
 
 
-def run_setting(name: str, notebooks: list[str], *, details: bool = False) -> list[str]:
+def run_setting(
+    name: str, notebooks: list[str], *, details: bool = False, due: bool = False
+) -> list[str]:
     """Return the cells that fail in a setting, and print how many.
 
     Args:
         name: A key of `SETTINGS`.
         notebooks: Files or folders.
         details: Whether to print what differs.
+        due: Whether to run only what `due_notebooks` says.
 
     Raises:
         RuntimeError: pytest did not get as far as a verdict.
     """
     started = time.monotonic()
     command = [sys.executable, "-m", "pytest", "--nbval", *notebooks]
+    command += ["--due"] * due
     command += ["-q", "-rfE", "--color=no", "-n", "2", "--dist", "loadfile"]
     environment = os.environ | {"COLUMNS": "300"} | SETTINGS[name]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -128,6 +132,7 @@ def main(
     notebooks: Annotated[list[str] | None, typer.Argument()] = None,
     settings: Annotated[str, typer.Option(help="Names, with commas.")] = "",
     planted: Annotated[bool, typer.Option(help="Run notebooks with errors.")] = False,
+    due: Annotated[bool, typer.Option(help="As make test: not all of them.")] = False,
 ) -> None:
     """Run the notebooks in every setting, and name the cells that differ."""
     if planted:
@@ -141,7 +146,8 @@ def main(
     failed: dict[str, list[str]] = {}
     for name in names:
         given = notebooks or ["notebooks", "experiments"]
-        for cell in run_setting(name, given, details=len(names) == 1):
+        alone = len(names) == 1
+        for cell in run_setting(name, given, details=alone, due=due):
             failed.setdefault(cell, []).append(name)
     for cell, where in sorted(failed.items()):
         print(f"{cell} differs under {', '.join(where)}")

@@ -19,7 +19,7 @@ _NAMES = {
 }
 _PREFIXES = (
     *("LC_", "HAPPYMAPS_", "TF_", "KERAS_", "OMP_", "CUDA_", "XLA_", "NVIDIA_"),
-    *("SSL_CERT", "XDG_", "OPENBLAS_", "MKL_"),
+    *("SSL_CERT", "XDG_", "OPENBLAS_", "MKL_", "ONEDNN_", "NPY_"),
 )
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 # TF_VAR_..., TF_CLI_...: Terraform shares TensorFlow's prefix.
