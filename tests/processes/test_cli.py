@@ -17,6 +17,8 @@ from places import NOTEBOOKS
 from typer.testing import CliRunner
 
 from happymaps_cli.main import app
+from happymaps_runs.notebooks.notebooks import read_notebook
+from happymaps_runs.plans.due import made_from
 from happymaps_runs.store.run_store import RunStore
 
 COMMAND = [sys.executable, "-m", "happymaps_cli.main"]
@@ -263,6 +265,8 @@ def test_refresh_fills_in_outputs_and_stays_the_same(tmp_path):
     assert [cell["metadata"] for cell in cells] == [
         *({}, {"tags": ["parameters"]}, {}, {})
     ]
+    key = content["metadata"].pop("happymaps")["made_from"]
+    assert key == made_from(read_notebook(path))
     assert content["metadata"] == source["metadata"]
     first = path.read_bytes()
     assert call("refresh", path).returncode == 0

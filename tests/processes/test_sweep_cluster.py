@@ -59,7 +59,7 @@ def other_machine(folder: Path) -> dict[str, str]:
     """Return variables with which a worker has another numpy and another library."""
     library = Path(happymaps.__file__).parent
     copy = shutil.copytree(library, folder / library.name)
-    with (copy / "sweepable.py").open("a") as opened:
+    with (copy / "base" / "sweepable.py").open("a") as opened:
         opened.write("# edited\n")
     metadata = folder / "numpy-9.9.dist-info" / "METADATA"
     metadata.parent.mkdir()

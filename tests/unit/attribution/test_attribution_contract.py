@@ -312,6 +312,6 @@ def test_layers_of_ones_own_are_explained(keras, images):
 
 def test_all_methods_are_public():
     for name, method in METHODS.items():
-        assert getattr(hm, name) is method
+        assert getattr(hm.attribution, name) is method
     assert hm.attribution.all_methods() == METHODS
     assert len(METHODS) == 14
