@@ -2,8 +2,9 @@
 
 import collections
 import dataclasses
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -16,6 +17,7 @@ from happymaps.maps.objective_checks import check_layer_shape, check_term, layer
 from happymaps.maps.objectives import Objective, channel, check_objectives, unit
 from happymaps.networks import layers as _layers
 from happymaps.networks.checks import check_choice, check_images
+from happymaps.networks.doubles import share
 
 ACTIVATIONS = ("leaky", "pre", "post")
 SIGNS = {"happy": 1.0, "sad": -1.0}
@@ -91,9 +93,13 @@ class BatchedObjectives:
         activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
         plain: Whether to run all layers whole and as Keras has them: slower, and the
             reference that the faster way is tested against.
+        stand_in: Function of a layer that returns what is called in its place.
+        tap: Which of the calls of the network unrolled gives its value as the last of
+            `outputs`; None for none.
 
     Attributes:
         network: What runs the layers; not known of the plain way.
+        outputs: Function of images that returns the values of the layers, as a list.
     """
 
     def __init__(
@@ -103,15 +109,20 @@ class BatchedObjectives:
         activation: str,
         *,
         plain: bool = False,
+        stand_in: Callable = share,
+        tap: int | None = None,
     ) -> None:
         self._places = objectives[0].places
         self._activation = activation
-        network = _layers.cut(
+        unrolled, symbols = _layers.read(
             model,
             [layer_of(model, layer) for layer, _ in self._places],
             pre_activation=[pre or activation != "post" for _, pre in self._places],
+            stand_in=stand_in,
         )
-        self._shapes = [tuple(t.shape)[1:] for t in network.outputs]
+        taps = [] if tap is None else [unrolled.calls[tap].outputs[0]]
+        network = keras.Model(unrolled.inputs[0], [*symbols, *taps])
+        self._shapes = [tuple(symbol.shape)[1:] for symbol in symbols]
         for (layer, _), shape in zip(self._places, self._shapes, strict=True):
             check_layer_shape(layer, shape)
         self._slots = [
@@ -119,11 +130,9 @@ class BatchedObjectives:
             for key, column in self._sorted_terms(objectives).items()
         ]
         if plain:
-            # Keras gives a bare tensor where a network has one output.
-            self._run = lambda images: keras.tree.flatten(network(images))
+            self.outputs = functools.partial(_run_plainly, network)
         else:
-            self._run = self._narrowed(network)
-            self.network = self._run
+            self.outputs = self.network = self._narrowed(network)
 
     def _narrowed(self, network: keras.Model) -> NetworkPass:
         """Look at single channels where all that read a layer can do so."""
@@ -197,7 +206,10 @@ class BatchedObjectives:
 
     def score(self, images, rows: list[tuple], signs):
         """Return the score of each image under its own objective, shape (images,)."""
-        outputs = self._run(images)
+        return self.score_outputs(self.outputs(images), rows, signs)
+
+    def score_outputs(self, outputs: Sequence, rows: list[tuple], signs):
+        """Return the scores of images of which the layers' values are known."""
         total = tf.zeros_like(signs)
         for slot, row in zip(self._slots, rows, strict=True):
             total += slot.values(outputs[slot.output], row, signs)
@@ -210,7 +222,7 @@ class BatchedObjectives:
             images: Shape `(images, ...)`; they go through the network once.
             sign: +1 or -1.
         """
-        outputs = self._run(tf.constant(images, tf.float32))
+        outputs = self.outputs(tf.constant(images, tf.float32))
         signs, alone = tf.fill([len(images)], sign), np.arange(len(images))
         scores = np.zeros((len(self._slots[0].weights), len(images)), np.float32)
         for objective, slot in itertools.product(range(len(scores)), self._slots):
@@ -218,6 +230,13 @@ class BatchedObjectives:
                 rows = slot.rows(np.full(len(images), objective), alone)
                 scores[objective] += slot.values(outputs[slot.output], rows, signs)
         return scores
+
+
+def _run_plainly(network: keras.Model, images) -> list:
+    # In a scope whose updates nobody takes, so that no state of a layer moves. Keras
+    # gives a bare tensor where a network has one output.
+    with keras.StatelessScope():
+        return keras.tree.flatten(network(images, training=False))
 
 
 def group_by_layers(objectives: Sequence[Objective]) -> list[list[int]]:
