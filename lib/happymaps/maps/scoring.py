@@ -114,12 +114,7 @@ class BatchedObjectives:
     ) -> None:
         self._places = objectives[0].places
         self._activation = activation
-        unrolled, symbols = _layers.read(
-            model,
-            [layer_of(model, layer) for layer, _ in self._places],
-            pre_activation=[pre or activation != "post" for _, pre in self._places],
-            stand_in=stand_in,
-        )
+        unrolled, symbols = read_places(model, self._places, activation, stand_in)
         taps = [] if tap is None else [unrolled.calls[tap].outputs[0]]
         network = keras.Model(unrolled.inputs[0], [*symbols, *taps])
         self._shapes = [tuple(symbol.shape)[1:] for symbol in symbols]
@@ -230,6 +225,25 @@ class BatchedObjectives:
                 rows = slot.rows(np.full(len(images), objective), alone)
                 scores[objective] += slot.values(outputs[slot.output], rows, signs)
         return scores
+
+
+def read_places(
+    model: keras.Model, places: Sequence, activation: str, stand_in: Callable = share
+) -> tuple:
+    """Return a network unrolled, and the values that objectives read in it.
+
+    Args:
+        model: The network.
+        places: As `Objective.places`.
+        activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
+        stand_in: As in `BatchedObjectives`.
+    """
+    return _layers.read(
+        model,
+        [layer_of(model, layer) for layer, _ in places],
+        pre_activation=[pre or activation != "post" for _, pre in places],
+        stand_in=stand_in,
+    )
 
 
 def _run_plainly(network: keras.Model, images) -> list:

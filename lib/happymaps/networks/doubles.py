@@ -32,9 +32,7 @@ def share_deeply(operation):
     return _Doubler(lambda variable: variable).double(operation)
 
 
-def copy_network(
-    model: keras.Model, images: np.ndarray | None = None
-) -> keras.Model:
+def copy_network(model: keras.Model, images: np.ndarray | None = None) -> keras.Model:
     """Return a network that does the same, with weights of its own.
 
     Args:

@@ -118,10 +118,23 @@ def read(
     ]
     for chain, key in zip(chains, keys, strict=True):
         if key not in values:
-            (call, *_), pre = unrolled.calls_of(chain), key[0]
+            (call, *_), pre = calls_of(unrolled, chain), key[0]
             values[key] = _before(unrolled, call, stand_in) if pre else call.outputs[0]
     _check_channels_last(model, list(values.values()))
     return unrolled, [values[key] for key in keys]
+
+
+def calls_of(unrolled: Unrolled, chain: list) -> list[Call]:
+    """Return the calls of a layer, see `Unrolled.calls_of`.
+
+    Raises:
+        ValueError: It is inside a network that is not a graph of layers.
+    """
+    found = unrolled.calls_of(chain)
+    if not found:
+        for network in chain[:-1]:
+            _graph(network)
+    return found
 
 
 def input_shape(model: keras.Model) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from happymaps.backend import keras
+from happymaps.networks.doubles import copy_network
 
 
 def build_cnn(
@@ -128,7 +129,7 @@ def randomize_weights(model: keras.Model, *, seed: int = 0) -> keras.Model:
         seed: Of the shuffling.
     """
     rng = np.random.default_rng(seed)
-    copy = keras.models.clone_model(model)
+    copy = copy_network(model)
     copy.set_weights(
         [
             rng.permuted(weight.ravel()).reshape(weight.shape)

@@ -12,6 +12,7 @@ from happymaps.backend import keras, tf
 from happymaps.base.progress import progress_bar
 from happymaps.datasets.dataset import Dataset
 from happymaps.networks.checks import check_images
+from happymaps.networks.doubles import copy_network
 
 
 class Trained(NamedTuple):
@@ -54,8 +55,7 @@ def train(
             for.
     """
     _check_classifier(model, dataset)
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    copy = copy_network(model, dataset.images[:2])
     optimizer = keras.optimizers.Adam(learning_rate)
     copy.compile(optimizer, loss=_loss(copy), metrics=["accuracy"])
     learned, held_out = _validation_split(dataset, validation_fraction, seed)

@@ -75,7 +75,7 @@ class Unrolled:
         return id(symbol) in self._reached
 
     def maker_of(self, symbol):
-        """Return the call that a value is made by, as Keras notes it; None of inputs."""
+        """Return the call that makes a value, as Keras notes it; None of an input."""
         return self._makers.get(id(symbol))
 
     def call(self, layer, call: Call):

@@ -44,9 +44,7 @@ class NetworkPass:
             wanted instead. See `last_layers`.
     """
 
-    def __init__(
-        self, network: keras.Model, stop_before: Collection[int] = ()
-    ) -> None:
+    def __init__(self, network: keras.Model, stop_before: Collection[int] = ()) -> None:
         self._graph = network
         self.weights = WeightValues()
         self._calls = dict(_calls(self._graph, stop_before, self.weights))
@@ -126,7 +124,8 @@ def _calls(graph: keras.Model, stop_before: Collection[int], weights: WeightValu
             yield id(node), lambda values, **_: values
         elif id(node) in pooled:
             layer, pool = pooled[id(node)], node.operation
-            yield id(node), fast_pooling.pooled_relu(layer, pool, weights)
+            run = fast_pooling.pooled_relu(layer, pool, weights)
+            yield id(node), _in_single(run)
         elif alone and _is_pooled_relu(node.operation, follower.operation):
             pooled[id(follower)] = node.operation
             linear = fast_layers.linear_convolution(node.operation, weights)
