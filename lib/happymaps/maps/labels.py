@@ -10,6 +10,10 @@ The `diagnosis` of a map is one of
   and cannot move. Remedy: `activation="leaky"`;
 - `"dead unit"`: not even the pre-activation depends on the image: no gradient at the
   start, and the same score at every step;
+- `"no gradient"`: the score changes with the image, and has no slope, neither at the
+  start nor at the end: steps, as of an embedding, rounding or argmax, or a layer that
+  is off. What moved the image were the penalties. Remedy: look at the layer behind the
+  one where the gradient ends; `gradient` names it;
 - `"regularizer dominates"`: penalties were charged, and the score ended no higher than
   it started. Remedy: a smaller weight;
 - `"no ascent"`: nothing was charged, and still no step raised the score. The start was
@@ -64,11 +68,11 @@ def label_maps(
     lengths = [len(values) for values in axes.values()]
     which = np.indices(lengths)[list(axes).index("objective")].ravel()
     scales = np.array([_softmax_scale(model, o, settings) for o in objectives])[which]
-    reasons = [~finite, found.pop("has_stopped")]
+    reasons, slopeless = [~finite, found.pop("has_stopped")], found.pop("has_no_slope")
     found = {
         **found,
         "stop_reason": np.select(reasons, ["not finite", "plateau"], "all steps"),
-        "diagnosis": _diagnose(found, finite, scales, settings.activation),
+        "diagnosis": _diagnose(found, slopeless, finite, scales, settings.activation),
     }
     coordinates = {**axes, "objective": [objective.name for objective in objectives]}
     inputs = INPUT_DIMENSIONS[len(settings.shape)]
@@ -141,7 +145,7 @@ def mark_dead_on_data(
     return maps.assign(diagnosis=said.transpose(*maps.diagnosis.dims).astype(str))
 
 
-def _diagnose(found, finite, scales, activation: str) -> np.ndarray:
+def _diagnose(found, slopeless, finite, scales, activation: str) -> np.ndarray:
     scores, loss = found["score_history"], found["loss_history"]
     still = (found["gradient_rms"] == 0) & (scores == scores[:, :1]).all(axis=1)
     with np.errstate(invalid="ignore"):
@@ -155,6 +159,7 @@ def _diagnose(found, finite, scales, activation: str) -> np.ndarray:
             extreme,
             still & (activation == "post"),
             still,
+            slopeless,
             not_raised & charged,
             not_raised,
         ],
@@ -163,6 +168,7 @@ def _diagnose(found, finite, scales, activation: str) -> np.ndarray:
             "saturated softmax",
             "zero gradient at the start",
             "dead unit",
+            "no gradient",
             "regularizer dominates",
             "no ascent",
         ],

@@ -136,13 +136,14 @@ class _Doubler:
 
 
 def _check_same(model: keras.Model, copy: keras.Model, images) -> None:
-    if images is None:
-        images = _probe(model)
+    given = _probe(model)
+    if images is not None:  # as the network was given its input: bare or in a list
+        given = keras.tree.map_structure(lambda _: images, given)
     try:
-        own = _outputs(model, images)
+        own = _outputs(model, given)
     except (ValueError, TypeError, tf.errors.OpError):
         return  # noise is nothing that this network takes
-    for expected, received in zip(own, _outputs(copy, images), strict=True):
+    for expected, received in zip(own, _outputs(copy, given), strict=True):
         if not np.allclose(received, expected, rtol=1e-3, atol=1e-5, equal_nan=True):
             raise ValueError(
                 f"A copy of the network {model.name!r} does something else than the "

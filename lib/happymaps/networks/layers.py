@@ -3,36 +3,13 @@
 import numbers
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-
-from happymaps.backend import keras, tf
+from happymaps.backend import keras
 from happymaps.base.messages import unknown_name
 from happymaps.networks.doubles import share
 from happymaps.networks.graph import is_graph
+from happymaps.networks.look_ups import LOOK_UPS, look_behind
+from happymaps.networks.pre_activation import before_activation
 from happymaps.networks.unrolled import Call, Unrolled
-
-# Layers whose whole work is an activation function: what enters them is the
-# pre-activation.
-_ACTIVATION_LAYERS = (
-    keras.layers.Activation,
-    keras.layers.ELU,
-    keras.layers.LeakyReLU,
-    keras.layers.PReLU,
-    keras.layers.ReLU,
-    keras.layers.Softmax,
-)
-
-_ENDING_IN_ACTIVATION = {
-    kind.call
-    for kind in (
-        keras.layers.Conv1D, keras.layers.Conv1DTranspose, keras.layers.Conv2D,
-        keras.layers.Conv2DTranspose, keras.layers.Conv3D, keras.layers.Dense,
-        keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D,
-        keras.layers.EinsumDense, keras.layers.SeparableConv1D,
-        keras.layers.SeparableConv2D,
-    )
-}  # fmt: skip
-_PROBED = 4  # inputs, and the length of axes of any length
 
 
 def layer_paths(model: keras.Model) -> list[str]:
@@ -119,7 +96,9 @@ def read(
     for chain, key in zip(chains, keys, strict=True):
         if key not in values:
             (call, *_), pre = calls_of(unrolled, chain), key[0]
-            values[key] = _before(unrolled, call, stand_in) if pre else call.outputs[0]
+            values[key] = (
+                before_activation(unrolled, call, stand_in) if pre else call.outputs[0]
+            )
     _check_channels_last(model, list(values.values()))
     return unrolled, [values[key] for key in keys]
 
@@ -161,6 +140,13 @@ def input_shape(model: keras.Model) -> tuple[int, ...]:
         )
     dtype = keras.backend.standardize_dtype(model.inputs[0].dtype)
     if "float" not in dtype:
+        for call in Unrolled(model).calls:
+            if isinstance(call.chain[-1], LOOK_UPS):
+                raise ValueError(
+                    "Supported are networks with an input that has a gradient. "
+                    f"Received: an input of {dtype}, which {call.path!r} looks up. "
+                    f"{look_behind(call.chain[-1])}"
+                )
         raise ValueError(
             "Supported are networks with an input of floating point, which has a "
             f"gradient. Received: an input of {dtype}. Rebuild the network with "
@@ -269,50 +255,3 @@ def _chain(
         if isinstance(layer, keras.Model) and path.startswith(prefix):
             return [layer, *_chain(layer, target, path.removeprefix(prefix))]
     raise ValueError(unknown_name("layer", path, layer_paths(model)))
-
-
-def _before(unrolled: Unrolled, call: Call, stand_in: Callable):
-    """Return the symbolic value of a call without the layer's activation."""
-    layer = call.chain[-1]
-    if isinstance(layer, _ACTIVATION_LAYERS):
-        return call.inputs[0]
-    activation = keras.activations.get(getattr(layer, "activation", None))
-    if activation is keras.activations.linear:
-        return call.outputs[0]
-    plain = stand_in(layer)
-    vars(plain)["name"] = f"{layer.name}_pre_activation"
-    vars(plain)["activation"] = keras.activations.linear
-    if type(layer).call not in _ENDING_IN_ACTIVATION:
-        node = unrolled.maker_of(call.outputs[0])
-        if not _ends_in_activation(layer, plain, activation, node):
-            raise ValueError(
-                f"The activation of layer {layer.name!r} cannot be taken off: it is "
-                f"not the last step of what a {type(layer).__name__} does. Use "
-                "activation='post', or choose another layer."
-            )
-    return unrolled.call(plain, call)
-
-
-def _ends_in_activation(layer, plain, activation: Callable, node) -> bool:
-    """Return whether a layer is its activation of what it gives without it.
-
-    As seen on noise, because only running a layer of one's own tells what it does.
-    """
-    rng = np.random.default_rng(0)
-    values = {
-        id(symbol): keras.ops.cast(
-            rng.normal(scale=2, size=[n or _PROBED for n in symbol.shape]), symbol.dtype
-        )
-        for symbol in node.input_tensors
-    }
-    arguments, options = node.arguments.fill_in(values)
-    try:
-        with keras.StatelessScope():
-            after, before = (
-                keras.tree.flatten(each(*arguments, **options))[0]
-                for each in (share(layer), plain)
-            )
-            expected = activation(before)
-    except (AttributeError, TypeError, ValueError, tf.errors.OpError):
-        return False
-    return np.allclose(expected, after, rtol=1e-3, atol=1e-5)

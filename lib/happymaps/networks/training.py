@@ -13,6 +13,9 @@ from happymaps.base.progress import progress_bar
 from happymaps.datasets.dataset import Dataset
 from happymaps.networks.checks import check_images
 from happymaps.networks.doubles import copy_network
+from happymaps.networks.randomness import tell_of_randomness
+
+_SEEN = 8  # images on which a network is seen to be random
 
 
 class Trained(NamedTuple):
@@ -87,6 +90,7 @@ def probabilities(model: keras.Model, dataset: Dataset) -> np.ndarray:
         ValueError: As in `train`.
     """
     _check_classifier(model, dataset)
+    tell_of_randomness(model, dataset.images[:_SEEN])
     parts = np.split(dataset.images, range(256, len(dataset), 256))
     outputs = np.concatenate([model(part, training=False).numpy() for part in parts])
     if outputs.shape[1] == 1:

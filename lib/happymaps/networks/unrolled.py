@@ -43,7 +43,7 @@ class Unrolled:
         inputs: Symbolic values.
         outputs: The same.
         calls: Those of layers, and of networks after the calls inside them.
-        as_in_training: Paths of the layers that the graph calls as in training.
+        as_in_training: Paths of the layers that the graph calls with training=True.
 
     Args:
         model: A Functional or built Sequential network.
@@ -106,7 +106,7 @@ class Unrolled:
         values = dict(zip(map(id, graph.inputs), inputs, strict=True))
         for node in graph_nodes(graph):
             place = (*chain, node.operation)
-            if node.arguments.kwargs.get("training"):
+            if _is_as_in_training(node):
                 self.as_in_training.append("/".join(step.name for step in place))
             given = [values[id(symbol)] for symbol in node.input_tensors]
             if _can_go_inside(node, given):
@@ -158,6 +158,14 @@ class Unrolled:
 def operation_of(symbol):
     """Return the user's layer or operation that a value is made by."""
     return origin(symbol._keras_history.operation)
+
+
+def _is_as_in_training(node) -> bool:
+    """Return whether a call says so by itself: layers that augment do by default."""
+    signature = getattr(node.operation, "_call_signature", None)
+    by_default = signature and signature.parameters.get("training")
+    said = node.arguments.kwargs.get("training")
+    return bool(said) and not (by_default and by_default.default is True)
 
 
 def _can_go_inside(node, given: Sequence) -> bool:

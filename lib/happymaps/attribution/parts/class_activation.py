@@ -100,9 +100,11 @@ def activation_map(
     places = layers_for(explained, layer)
     scores = np.empty(len(explained.images), np.float32)
     maps = np.empty((*explained.images.shape[:-1], 1), np.float32)
+    taps = [place.call for place in places]
     with explained.progress(method, len(explained.images)):
         for owners, found in activities(explained, places):
             scores[owners] = found.scores
+            explained.note_slopes(owners, found.gradients, taps)
             maps[owners] = heat(explained, combine(found.values, found.gradients))
     layers = ", ".join(dict.fromkeys(place.path for place in places))
     return label_attributions(explained, maps, scores, method, layer=layers)

@@ -6,6 +6,7 @@ scored under the owner's objective. At most `batch_size` inputs are in the netwo
 """
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -18,7 +19,9 @@ from happymaps.backend import keras, tf
 from happymaps.base.progress import progress_bar
 from happymaps.maps.objectives import Objective, check_objectives
 from happymaps.maps.scoring import ACTIVATIONS, BatchedObjectives, group_by_layers
+from happymaps.maps.slopes import describe_end
 from happymaps.networks.checks import check_choice, check_images
+from happymaps.networks.randomness import tell_of_randomness
 
 
 class Group(NamedTuple):
@@ -69,7 +72,9 @@ class Explained:
         self.model, self.activation, self.batch_size = model, activation, batch_size
         self.images = np.asarray(images, np.float32)
         self.objectives = _one_per_image(objective, len(self.images))
+        tell_of_randomness(model, self.images)
         self._bar, self._relu = None, relu
+        self._sloped, self._taps = None, None
         self._weights = weights_of(model)
         different = check_objectives(list(dict.fromkeys(self.objectives)))
         self.groups, places = [], {}
@@ -109,7 +114,47 @@ class Explained:
     def gradients(self, inputs: np.ndarray, owners: np.ndarray) -> list[np.ndarray]:
         """Return the scores, shape (inputs,), and their gradients, as the inputs."""
         functions = [self.compiled("gradient", g, _gradient) for g in self.groups]
-        return self.evaluate(functions, inputs, owners)
+        scores, gradients = self.evaluate(functions, inputs, owners)
+        self.note_slopes(owners, gradients)
+        return [scores, gradients]
+
+    def note_slopes(
+        self,
+        owners: np.ndarray,
+        gradients: np.ndarray,
+        taps: Sequence[int] | None = None,
+    ) -> None:
+        """Note which images had a gradient other than zero somewhere.
+
+        Args:
+            owners: The image of each input.
+            gradients: First axis of the inputs.
+            taps: For each group, which call the gradient was to reach; None for the
+                image.
+        """
+        if self._sloped is None:
+            self._sloped, self._taps = np.zeros(len(self.images), bool), taps
+        self._sloped[owners[gradients.any(axis=tuple(range(1, gradients.ndim)))]] = True
+
+    def _tell_of_no_gradient(self) -> None:
+        """Warn of images that no gradient has reached, with the layer where it ends."""
+        flat = [] if self._sloped is None else np.flatnonzero(~self._sloped)
+        if not len(flat):
+            return
+        number, row = self._group_of[flat[0]], self._row_of[flat[0]]
+        batched = BatchedObjectives(
+            self.model, self.groups[number].objectives, self.activation, plain=True,
+            tap=None if self._taps is None else self._taps[number],
+        )  # fmt: skip
+        image = tf.constant(self.images[flat[:1]])
+        layer = batched.gradient_end(image, batched.rows(np.array([row])))
+        if layer is not None:  # else modified ReLUs alone have let nothing through
+            warnings.warn(
+                f"The gradient of {self.objectives[flat[0]].name} is zero everywhere "
+                f"in {len(flat)} of {len(self.images)} inputs, and their maps say "
+                f"nothing. {describe_end(layer)}",
+                stacklevel=4,
+            )
 
     def kept(self, key: tuple, make: Callable):
         """Return what `make()` makes of the network, or has made of it before."""
@@ -167,6 +212,7 @@ class Explained:
                 yield
             finally:
                 self._bar = None
+        self._tell_of_no_gradient()
 
 
 def compile_for(
