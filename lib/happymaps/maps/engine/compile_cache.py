@@ -80,15 +80,17 @@ def is_told_by_config(model: keras.Model) -> bool:
     """
     return all(
         _is_known(type(layer)) and all(map(_is_known, _functions(layer)))
-        for layer in model._flatten_layers(include_self=False)
+        for layer in model._flatten_layers()
     )
 
 
 def _functions(layer: keras.layers.Layer) -> list:
-    values = vars(layer).values()
-    return [value for value in values if isinstance(value, types.FunctionType)]
+    """Return the functions that a layer holds, those of Keras's own objects not."""
+    found = [value for value in vars(layer).values() if callable(value)]
+    kinds = (types.FunctionType, types.BuiltinFunctionType, type)
+    return [each if isinstance(each, kinds) else type(each) for each in found]
 
 
 def _is_known(thing) -> bool:
-    package = thing.__module__.split(".")[0]
+    package = (thing.__module__ or "").split(".")[0]
     return package in ("keras", "happymaps")
