@@ -27,14 +27,15 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from happymaps.backend import keras
+from happymaps.backend import keras, tf
 from happymaps.base.provenance import installed_versions
 from happymaps.maps.objectives import Objective
-from happymaps.maps.scoring import score_images
+from happymaps.maps.scoring import BatchedObjectives, score_images
 from happymaps.maps.settings import AscentSettings
 from happymaps.networks.layers import find_layer
 
 _SATURATED = 1e-4
+_NUM_OF_NOISE = 8  # images
 _INNER_DIMENSIONS = {"loss_history": ("step",), "score_history": ("step",)}
 INPUT_DIMENSIONS = {  # by the number of axes
     1: ("feature",),
@@ -74,6 +75,9 @@ def label_maps(
         "stop_reason": np.select(reasons, ["not finite", "plateau"], "all steps"),
         "diagnosis": _diagnose(found, slopeless, finite, scales, settings.activation),
     }
+    for place in np.flatnonzero(found["diagnosis"] == "dead unit"):
+        if _is_stepped(model, objectives[which[place]], settings):
+            found["diagnosis"][place] = "no gradient"
     coordinates = {**axes, "objective": [objective.name for objective in objectives]}
     inputs = INPUT_DIMENSIONS[len(settings.shape)]
     if np.ndim(settings.input_range[0]):
@@ -174,6 +178,24 @@ def _diagnose(found, slopeless, finite, scales, activation: str) -> np.ndarray:
         ],
         "ok",
     )
+
+
+def _is_stepped(
+    model: keras.Model, objective: Objective, settings: AscentSettings
+) -> bool:
+    """Return whether an objective differs among images of noise, without a slope."""
+    shape, (low, high) = (_NUM_OF_NOISE, *settings.shape), settings.input_range
+    images = np.random.default_rng(0).uniform(low, high, shape).astype(np.float32)
+    scores = score_images(model, objective, images, activation=settings.activation)
+    if not np.ptp(scores.values):
+        return False
+    batched = BatchedObjectives(model, [objective], settings.activation, plain=True)
+    rows = batched.rows(np.zeros(_NUM_OF_NOISE, int))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        given = tf.constant(images)
+        tape.watch(given)
+        score = batched.score(given, rows, tf.ones(_NUM_OF_NOISE))
+    return not np.any(tape.gradient(score, given, unconnected_gradients="zero"))
 
 
 def _softmax_scale(

@@ -17,7 +17,7 @@ def gradient_end(network: keras.Model, score: Callable, image, start=None):
         start: The symbolic value that the gradient was to reach; None for the input.
     """
     start = network.inputs[0] if start is None else start
-    values, reached, passed = {id(network.inputs[0]): image}, {id(start)}, []
+    values, reached, passed = {id(network.inputs[0]): image}, {id(start)}, {}
     with tf.GradientTape() as tape:
         tape.watch(image)
         for node in graph_nodes(network):
@@ -30,14 +30,18 @@ def gradient_end(network: keras.Model, score: Callable, image, start=None):
                 values[id(symbol)] = value
             if reached & set(map(id, node.input_tensors)):
                 reached |= set(map(id, node.outputs))
-                passed.append(node)
+                passed |= dict.fromkeys(map(id, node.outputs), node)
         total = score([values[id(symbol)] for symbol in network.outputs])
     known = [key for key, value in values.items() if value.dtype.is_floating]
     slopes = tape.gradient(total, [values[key] for key in known])
     sloped = {key for key, slope in zip(known, slopes, strict=True) if _is_any(slope)}
-    for node in passed:
+    for node in passed.values():
         inputs = set(map(id, node.input_tensors)) & reached
         if sloped & set(map(id, node.outputs)) and not sloped & inputs:
+            # Whole numbers have no slope at all: it is who made them that ends it.
+            while inputs & set(passed) and not inputs & set(known):
+                node = passed[next(iter(inputs & set(passed)))]
+                inputs = set(map(id, node.input_tensors)) & reached
             return origin(node.operation)
     return None
 

@@ -8,6 +8,7 @@ import pytest
 
 from happymaps.attribution.methods.gradients import gradient
 from happymaps.attribution.methods.occlusion import occlusion
+from happymaps.attribution.predictions import predicted_objectives
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
 from happymaps.maps.objectives import logit
@@ -96,3 +97,54 @@ def test_what_is_off_outside_of_training_is_off_and_no_word_is_said(make):
     expected = model.predict(IMAGES, verbose=0)[:, 1]
     found = score_images(model, logit(1), IMAGES)[0]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def every_augmentation():
+    """Return a layer of each kind that Keras has, as strong as it may be."""
+    strong = {"factor": 1.0, "value_range": (0, 1)}
+    jitter = {"value_range": (0, 1), "brightness_factor": 1.0}
+    options = {
+        layers.RandAugment: {"value_range": (0, 1)},
+        layers.AugMix: {"value_range": (0, 1)},
+        layers.RandomBrightness: strong,
+        layers.RandomColorDegeneration: strong,
+        layers.RandomColorJitter: jitter,
+        layers.RandomContrast: strong,
+        layers.RandomCrop: {"height": 8, "width": 8},
+        layers.RandomElasticTransform: {"factor": 1.0, "scale": 1.0},
+        layers.RandomErasing: {"factor": 1.0, "scale": 0.5},
+        layers.RandomFlip: {},
+        layers.RandomGaussianBlur: {"factor": 1.0},
+        layers.RandomGrayscale: {"factor": 1.0},
+        layers.RandomHue: strong,
+        layers.RandomInvert: strong,
+        layers.RandomPerspective: {"factor": 1.0},
+        layers.RandomPosterization: {"factor": 2, "value_range": (0, 1)},
+        layers.RandomRotation: {"factor": 0.5},
+        layers.RandomSaturation: strong,
+        layers.RandomSharpness: strong,
+        layers.RandomShear: {"x_factor": 0.9, "y_factor": 0.9},
+        layers.RandomTranslation: {"height_factor": 0.5, "width_factor": 0.5},
+        layers.RandomZoom: {"height_factor": 0.5},
+        layers.AlphaDropout: {"rate": 0.5},
+        layers.GaussianDropout: {"rate": 0.5},
+        layers.SpatialDropout2D: {"rate": 0.5},
+    }
+    return list(options.items())
+
+
+@pytest.mark.parametrize(("kind", "options"), every_augmentation())
+def test_augmentation_is_off_at_any_depth(kind, options):
+    images = np.random.default_rng(1).random((4, 8, 8, 3)).astype(np.float32)
+    inside = keras.Sequential([keras.Input((8, 8, 3)), kind(**options)])
+    inputs = keras.Input((8, 8, 3))
+    values = layers.Conv2D(3, 3, padding="same")(inside(kind(**options)(inputs)))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(values)))
+    expected = model.predict(images, verbose=0)
+    found = score_images(model, [logit(0), logit(1)], images)
+    np.testing.assert_allclose(found, expected.T, rtol=1e-4, atol=1e-5)
+    heat = gradient(model, logit(1), images)
+    np.testing.assert_allclose(heat.score, expected[:, 1], rtol=1e-4, atol=1e-5)
+    assert [each.name for each in predicted_objectives(model, images)] == [
+        f"logit[{each}]" for each in expected.argmax(axis=1)
+    ]

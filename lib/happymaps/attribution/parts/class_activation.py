@@ -123,16 +123,19 @@ def _layer_before(explained: Explained, group: Group, layer) -> Place:
                 "with positions: layer='...'."
             )
         return Place(unrolled.calls[number].path, number)
-    path, before = layer_path(model, layer), unrolled.before(read)
+    path = layer_path(model, layer)
+    before = unrolled.before(read) - set(map(id, read))
     found = [
         call
         for call in unrolled.calls
-        if call.path == path and id(call.outputs[0]) in before - set(map(id, read))
+        if call.path == path
+        and id(call.outputs[0]) in before
+        and unrolled.is_reached(call.outputs[0])
     ]
     if not found:
         raise ValueError(
-            f"The layer must come before {names}, which the objective reads. Received: "
-            f"{path!r}. Choose an earlier layer."
+            "The layer must come between the input and what the objective reads, and "
+            f"must come before {names}. Received: {path!r}. Choose an earlier layer."
         )
     _check_positions(explained, found[0])
     return Place(path, unrolled.calls.index(found[0]))

@@ -80,7 +80,7 @@ def is_told_by_config(model: keras.Model) -> bool:
     """
     return all(
         _is_known(type(layer)) and all(map(_is_known, _functions(layer)))
-        for layer in model._flatten_layers()
+        for layer in model._flatten_layers(include_self=False)
     )
 
 
