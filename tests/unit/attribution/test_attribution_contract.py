@@ -254,6 +254,7 @@ def test_a_call_that_fails_leaves_the_network(
 
 
 def test_training_on_is_noticed(keras, images):
+    keras.utils.set_random_seed(6)  # with other weights every ReLU may be off
     for name in ("gradient", "grad_cam"):
         model = functional_with_softmax(keras)
         before = METHODS[name](model, logit(0), images)
