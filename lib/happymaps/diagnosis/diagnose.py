@@ -35,7 +35,6 @@ from happymaps.networks.training import probabilities
 
 _NUM_SAMPLED = 400
 _NUM_RELEVANCE = 64
-_NUM_ASKED_TWICE = 8
 _FEWEST_COVERED = 16
 _MOST_COVERED = 128
 _COVERED_VALUES = 60_000_000  # pixels that go through the network while covering
@@ -263,7 +262,7 @@ def _layer_sizes(model: keras.Model, units: xr.Dataset) -> dict[str, int]:
 
 def _describe_model(model: keras.Model, images: np.ndarray) -> dict:
     return {
-        "randomness": describe(find_randomness(model, images[:_NUM_ASKED_TWICE])),
+        "randomness": describe(find_randomness(model, images[0])),
         "name": model.name,
         "fingerprint": fingerprint(model),
         "input": list(image_shape(model)),

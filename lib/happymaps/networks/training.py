@@ -15,8 +15,6 @@ from happymaps.networks.checks import check_images
 from happymaps.networks.doubles import copy_network
 from happymaps.networks.randomness import tell_of_randomness
 
-_SEEN = 8  # images on which a network is seen to be random
-
 
 class Trained(NamedTuple):
     """A trained network and its course: a row per epoch, losses and accuracies."""
@@ -90,7 +88,7 @@ def probabilities(model: keras.Model, dataset: Dataset) -> np.ndarray:
         ValueError: As in `train`.
     """
     _check_classifier(model, dataset)
-    tell_of_randomness(model, dataset.images[:_SEEN])
+    tell_of_randomness(model, dataset.images)
     parts = np.split(dataset.images, range(256, len(dataset), 256))
     outputs = np.concatenate([model(part, training=False).numpy() for part in parts])
     if outputs.shape[1] == 1:
