@@ -265,6 +265,19 @@ def test_training_on_is_noticed(keras, images):
         np.testing.assert_allclose(after, 2 * before.values, rtol=1e-5, atol=1e-7)
 
 
+def test_a_layer_that_is_adapted_anew_is_noticed(keras, images):
+    scale = keras.layers.Normalization()
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(1)(keras.layers.Flatten()(scale(inputs)))
+    model = keras.Model(inputs, outputs)
+    for spread in (1, 10):
+        scale.adapt(spread * images)
+        for name in ("gradient", "occlusion"):
+            found = METHODS[name](model, logit(0), images, **OPTIONS.get(name, {}))
+            expected = model(images, training=False)[:, 0]
+            np.testing.assert_allclose(found.score, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_network_is_let_go_with_all_that_was_made_of_it(keras, images):
     model = functional_with_softmax(keras)
     for name in ("gradient", "deconvolution", "score_cam"):
