@@ -275,8 +275,8 @@ def test_fingerprint_changes_with_the_config_where_weights_are_equal():
 def looking_up(kind, seen, dtype, **options):
     layer = kind(name="seen", **options)
     layer.adapt(seen)
-    inputs = keras.Input((1,), dtype=dtype)
-    flat = keras.layers.Flatten()(layer(inputs))
+    inputs = keras.Input((1,), dtype=dtype, name="given")
+    flat = keras.layers.Flatten(name="flat")(layer(inputs))
     outputs = keras.layers.Dense(1, kernel_initializer="ones", name="out")(flat)
     return keras.Model(inputs, outputs, name="looking_up")
 
