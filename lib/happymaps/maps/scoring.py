@@ -13,7 +13,13 @@ from happymaps.backend import keras, tf
 from happymaps.maps.forward.channel_readout import reader_of_input
 from happymaps.maps.forward.forward_pass import NetworkPass, last_layers
 from happymaps.maps.objective_checks import check_layer_shape, check_term, layer_of
-from happymaps.maps.objectives import Objective, channel, check_objectives, unit
+from happymaps.maps.objectives import (
+    OUTPUT,
+    Objective,
+    channel,
+    check_objectives,
+    unit,
+)
 from happymaps.maps.slopes import gradient_end
 from happymaps.maps.slots import Slot
 from happymaps.networks import layers as _layers
@@ -202,6 +208,7 @@ def read_places(
         [layer_of(model, layer) for layer, _ in places],
         pre_activation=[pre or activation != "post" for _, pre in places],
         stand_in=stand_in,
+        at_output=[layer == OUTPUT for layer, _ in places],
     )
 
 

@@ -11,6 +11,7 @@ from happymaps.attribution.methods.occlusion import occlusion
 from happymaps.attribution.predictions import predicted_objectives
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
+from happymaps.maps.maximization import maximize
 from happymaps.maps.objectives import logit
 from happymaps.maps.scoring import score_images
 from happymaps.networks.randomness import Randomness, find_randomness
@@ -63,6 +64,12 @@ def test_a_layer_that_is_random_by_itself_is_told():
         assert find_randomness(model, IMAGES[0]) == Randomness([], ["always"])
         with pytest.warns(UserWarning, match=r"random outside.*'always'.*one draw"):
             occlusion(model, logit(0), IMAGES, patch=4, stride=4)
+
+
+def test_the_engine_tells_too():
+    model = network(Always(0.5, name="always"))
+    with pytest.warns(UserWarning, match=r"random outside.*'always'"):
+        maximize(model, logit(0), num_steps=1)
 
 
 def test_accuracy_is_measured_as_in_predict_with_a_word_of_it():
