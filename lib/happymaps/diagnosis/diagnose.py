@@ -34,6 +34,7 @@ from happymaps.diagnosis.units.diagnosing import diagnose_units
 from happymaps.networks.inspection import activation_name, output_layer
 from happymaps.networks.layers import cut, image_shape
 from happymaps.networks.models import fingerprint
+from happymaps.networks.randomness import describe, find_randomness
 from happymaps.networks.training import probabilities
 
 _NUM_SAMPLED = 400
@@ -118,7 +119,7 @@ def diagnose(
     findings |= {
         "units": count_units(units, _layer_sizes(model, units)),
         "removal": measure_removal(model, units, dataset, seed=seed),
-        "model": _describe_model(model),
+        "model": _describe_model(model, dataset.images),
         "dataset": _describe_dataset(dataset),
         "options": {
             "pixel_range": [float(each) for each in pixel_range],
@@ -258,8 +259,9 @@ def _layer_sizes(model: keras.Model, units: xr.Dataset) -> dict[str, int]:
     }
 
 
-def _describe_model(model: keras.Model) -> dict:
+def _describe_model(model: keras.Model, images: np.ndarray) -> dict:
     return {
+        "randomness": describe(find_randomness(model, images[0])),
         "name": model.name,
         "fingerprint": fingerprint(model),
         "input": list(image_shape(model)),
