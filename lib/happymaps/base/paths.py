@@ -5,6 +5,9 @@ from pathlib import Path
 
 import platformdirs
 
+# The module of layers of the user's own: its path, or its name.
+CUSTOM_OBJECTS = "HAPPYMAPS_CUSTOM_OBJECTS"
+
 
 def repository_root() -> Path:
     """Return the folder that holds `lib/` and `experiments/`."""
