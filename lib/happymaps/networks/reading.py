@@ -6,15 +6,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import h5py
-
 from happymaps.backend import keras
 from happymaps.base.network_files import why_no_network
 from happymaps.networks.custom_objects import named_custom_objects
-from happymaps.networks.obsolete_options import (
-    drop_obsolete_options,
-    without_obsolete_options,
-)
+from happymaps.networks.keras2_files import read_config, readable_h5
 
 _UNKNOWN = ("Could not locate class", "Unknown layer", "Could not deserialize class")
 _OF_TENSORFLOW = {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}
@@ -62,7 +57,7 @@ def _readable(path: Path, own: Mapping[str, object]) -> Iterator[Path]:
     if path.suffix == ".keras":
         yield path
         return
-    with without_obsolete_options(path, {*own, *_registered()}) as copy:
+    with readable_h5(path, {*own, *_registered()}) as copy:
         yield copy
 
 
@@ -121,11 +116,9 @@ def _layers_at_fault(path: Path, own: Mapping[str, object]) -> list[tuple[str, s
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(archive.read("config.json"))
         else:
-            with h5py.File(path, "r") as file:
-                config = json.loads(file.attrs["model_config"])
+            config = read_config(path, {*own, *_registered()})
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return []
-    drop_obsolete_options(config, {*own, *_registered()})
     return [
         (str(layer["class_name"]), f"layer {name!r} ({layer['class_name']}): {reason}")
         for name, layer in _layers(config)
@@ -152,7 +145,9 @@ def _layers(config: object, above: str = "") -> Iterator[tuple[str, dict]]:
 
 def _why_not_made(layer: dict, own: Mapping[str, object]) -> str:
     try:
-        keras.layers.deserialize(json.loads(json.dumps(layer)), custom_objects=own)
+        # Alone, as Keras reads the layers of a network, in the old form or the new.
+        alone = {"name": "alone", "layers": [json.loads(json.dumps(layer))]}
+        keras.Sequential.from_config(alone, custom_objects=dict(own))
     except Exception as error:  # of whatever is wrong with it
         text = str(error)
         if text.startswith(_UNKNOWN):
