@@ -10,6 +10,7 @@ import typer
 
 from happymaps.base import paths
 from happymaps.base.sweepable import parse_image_size
+from happymaps_cli.custom_objects import CustomObjects, use_custom_objects
 from happymaps_cli.diagnose import diagnose
 from happymaps_cli.guard import print_page, print_table, report_errors, split_parameters
 from happymaps_cli.sweeps import compare, runs, sweep
@@ -67,11 +68,13 @@ def run(
         typer.Option(help="Folder for the runs. [default: the store, reports/store]"),
     ] = None,
     timeout: Seconds = None,
+    custom_objects: CustomObjects = None,
 ) -> None:
     """Run notebooks one after the other, each into a folder of its own.
 
     What the store has of them gives way; the start page of the reports shows them.
     """
+    use_custom_objects(custom_objects)
     # A notebook runs in its own folder, where the caller's relative paths lead nowhere.
     given = resolve_inputs(split_parameters(parameter))
     store = RunStore(_REPORTS / "store") if out is None else None
@@ -121,7 +124,7 @@ def report(
         str | None, typer.Option(help="Name of a data set, or folder:PATH.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="A network of your own, a .keras file.")
+        Path | None, typer.Option(help="A network of your own, .keras or .h5.")
     ] = None,
     image_size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Height and width in pixels.")
@@ -137,8 +140,10 @@ def report(
     force: Annotated[
         bool, typer.Option("--force", help="Run what has not changed, too.")
     ] = False,
+    custom_objects: CustomObjects = None,
 ) -> None:
     """Run what has changed of the experiments, and build the report, an index.html."""
+    use_custom_objects(custom_objects)
     store = RunStore(out / "store")
     records = run_plan(
         plan,

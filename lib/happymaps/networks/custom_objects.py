@@ -48,13 +48,11 @@ def _import(name: str) -> ModuleType:
         sys.path.append(folder)
     if path.suffix != ".py":
         return importlib.import_module(name)
-    known = sys.modules.get(path.stem)
-    if known is not None and getattr(known, "__file__", None) == name:
-        return known  # to register a class twice is an error
-    # Whatever is imported under that name stays what it is.
-    key = path.stem if known is None else f"custom_objects_{path.stem}"
-    if key in sys.modules and key != path.stem:
-        return sys.modules[key]
+    key = path.stem
+    if getattr(sys.modules.get(key), "__file__", name) != name:
+        key = f"custom_objects_{key}"  # whatever has that name keeps it
+    if getattr(sys.modules.get(key), "__file__", None) == name:
+        return sys.modules[key]  # to register a class twice is an error
     specification = importlib.util.spec_from_file_location(key, path)
     module = importlib.util.module_from_spec(specification)
     sys.modules[key] = module
