@@ -7,6 +7,8 @@ policy.
 """
 
 import re
+from collections.abc import Mapping
+from urllib.parse import unquote
 
 import nh3
 from bs4 import BeautifulSoup
@@ -52,8 +54,8 @@ def clean_fragment(html: str) -> str:
     Returns:
         Well-formed HTML. The text of unknown elements is kept, that of scripts, forms
         and embedded documents is not. A picture from elsewhere would leave the site:
-        its description stays. Cell colors of a pandas style sheet become `style`
-        attributes.
+        its description stays, and that it is not shown. Cell colors of a pandas style
+        sheet become `style` attributes.
     """
     clean = nh3.clean(
         _simplify(html),
@@ -68,6 +70,24 @@ def clean_fragment(html: str) -> str:
     return _describe_absent(clean) if "<img" in clean else clean
 
 
+def show_attachments(html: str, cell: Mapping) -> str:
+    """Return the HTML of a Markdown cell with its attached pictures in it.
+
+    Args:
+        html: Of the cell, not yet cleaned.
+        cell: With `attachments`: by name, base64 by MIME type.
+    """
+    attached = cell.get("attachments") or {}
+    if not attached:
+        return html
+    soup = BeautifulSoup(html, "html.parser")
+    for image in soup.select("img[src]"):
+        name = unquote(image["src"]).removeprefix("attachment:")
+        for kind, data in (attached.get(name) or {}).items():
+            image["src"] = f"data:{kind};base64,{''.join(data).strip()}"
+    return str(soup)
+
+
 def _clean_value(_tag: str, name: str, value: str) -> str | None:
     if name == "src":
         return value if _PICTURE.match(value) else None
@@ -77,7 +97,7 @@ def _clean_value(_tag: str, name: str, value: str) -> str | None:
 def _describe_absent(html: str) -> str:
     soup = BeautifulSoup(html, "html.parser")
     for image in soup.select("img:not([src])"):
-        image.replace_with(str(image.get("alt", "")))
+        image.replace_with(f"[picture not shown: {image.get('alt') or 'unnamed'}]")
     return str(soup)
 
 

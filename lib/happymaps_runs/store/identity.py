@@ -16,6 +16,7 @@ from pathlib import Path
 from happymaps.base import paths
 from happymaps_runs.inputs import custom_objects_file
 from happymaps_runs.notebooks.notebooks import cell_tags, file_sha256, read_notebook
+from happymaps_runs.notebooks.pictures import find_pictures
 from happymaps_runs.notebooks.records import describe_surroundings
 from happymaps_runs.store.closure import module_code, reached_sha256
 
@@ -53,6 +54,9 @@ def article_identity(
         if cell["cell_type"] == "markdown"
     ]
     told = {"name": notebook.stem, "prose": _sha256(json.dumps(prose).encode())}
+    pictures = find_pictures(read_notebook(notebook), notebook.parent)
+    if pictures:
+        told["pictures"] = {name: file_sha256(p) for name, p in pictures.items()}
     machine = {"machine": describe_surroundings()["machine"]} if timed else {}
     return notebook_identity(notebook, parameters) | told | machine
 
