@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from happymaps.base import paths
-from happymaps.base.messages import unknown_name
+from happymaps.base.messages import Faults, unknown_name
 from happymaps.base.network_files import why_no_network
 
 
@@ -84,10 +84,15 @@ def _find_module(name: str) -> str | None:
 
 
 def resolve_inputs(parameters: dict[str, object]) -> dict[str, object]:
-    """Return parameters with `dataset` and `model`, where they are given, resolved."""
-    resolved = dict(parameters)
-    if resolved.get("dataset"):
-        resolved["dataset"] = resolve_dataset(str(resolved["dataset"]))
-    if resolved.get("model"):
-        resolved["model"] = resolve_model(str(resolved["model"]))
+    """Return parameters with `dataset` and `model`, where they are given, resolved.
+
+    Raises:
+        ValueError: As in `resolve_dataset` and `resolve_model`, of both together.
+    """
+    resolved, faults = dict(parameters), Faults()
+    for name, resolve in (("dataset", resolve_dataset), ("model", resolve_model)):
+        if resolved.get(name):
+            with faults.gather():
+                resolved[name] = resolve(str(resolved[name]))
+    faults.tell()
     return resolved

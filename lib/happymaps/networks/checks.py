@@ -48,7 +48,7 @@ def _remedy(expected: tuple, shape: tuple, are_images: bool) -> str:
 
 def _picture_remedy(expected: tuple, shape: tuple) -> str:
     height, width, channels = expected
-    single = "None, " if len(shape) < 4 and shape[:1] != shape[:-2] else ""
+    single = "None, " if len(shape) == 2 else ""
     pixels = shape[-2:] if len(shape) == 2 else shape[1:3]
     if len(shape) in (2, 3) and pixels == (height, width):
         gray = f"images[{single}..., None]"

@@ -20,10 +20,11 @@ _MOST_CHARACTERS = 300
 def load_model(
     path: str | Path, *, custom_objects: Mapping[str, object] | None = None
 ) -> keras.Model:
-    """Return the network saved in a `.keras` or `.h5` file, of Keras 2 too.
+    """Return the network saved in a `.keras` or `.h5` file.
 
-    The file is read in Keras's safe mode always: a file can hold Python code (a Lambda
-    layer), and to load it would be to run it.
+    Files `.h5` of Keras 2 are read, too, unless they need what Keras 3 lacks. A file
+    is read in Keras's safe mode always: it can hold Python code (a Lambda layer), and
+    to load that would be to run it.
 
     Args:
         path: Of the file.

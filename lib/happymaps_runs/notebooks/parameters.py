@@ -16,7 +16,7 @@ import tokenize
 from collections.abc import Mapping
 from pathlib import Path
 
-from happymaps.base.messages import unknown_name
+from happymaps.base.messages import Faults, unknown_name
 from happymaps_runs.notebooks.notebooks import cell_tags, check_language, read_notebook
 
 TYPES = ("int", "float", "bool", "str", "list[int]", "list[float]", "list[str]")
@@ -169,19 +169,19 @@ def coerce_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, 
         given: Values by parameter name.
 
     Raises:
-        ValueError: Unknown name, value of another type, NaN or infinity.
+        ValueError: Unknown names, values of another type, NaN or infinity: all of
+            them together.
     """
-    known = read_parameters(notebook)
-    for name in given:
-        if name not in known:
-            where = f" {Path(notebook).name} declares none." if not known else ""
-            raise ValueError(unknown_name("parameter", name, known) + where)
-    return {
-        name: coerce_value(parameter, given[name])
-        if name in given
-        else parameter.default
-        for name, parameter in known.items()
-    }
+    known, faults = read_parameters(notebook), Faults()
+    coerced = {name: parameter.default for name, parameter in known.items()}
+    for name, value in given.items():
+        with faults.gather():
+            if name not in known:
+                where = f" {Path(notebook).name} declares none." if not known else ""
+                raise ValueError(unknown_name("parameter", name, known) + where)
+            coerced[name] = coerce_value(known[name], value)
+    faults.tell()
+    return coerced
 
 
 def coerce_value(parameter: Parameter, value: object) -> object:
