@@ -90,7 +90,7 @@ def test_plain_parameter_takes_values_of_its_type_alone(tmp_path):
 
 def test_all_wrong_parameters_are_told_at_once():
     given = {"sed": 1, "tv_weight": "much", "quick": "perhaps", "layer": "conv2"}
-    with pytest.raises(ValueError, match="^3 things to correct") as caught:
+    with pytest.raises(ValueError, match=r"^3 things to correct") as caught:
         coerce_parameters(SETTINGS, given)
     text = str(caught.value)
     assert all(name in text for name in ("'seed'?", "'tv_weight'", "'quick'"))

@@ -133,9 +133,7 @@ def test_folder_has_one_channel_only_if_every_file_is_gray(folder):
 )
 def test_folder_names_a_file_that_cannot_be_read(folder, name, content):
     (folder / name).write_bytes(content)
-    with pytest.raises(
-        ValueError, match=rf"{name} cannot be read.*remove it, or leave"
-    ):
+    with pytest.raises(ValueError, match=rf"{name} cannot be read.*remove it, or"):
         load_folder(folder)
 
 
@@ -237,7 +235,7 @@ def damaged(folder) -> list[str]:
 
 
 def test_all_damaged_files_are_named_at_once_with_both_remedies(folder, damaged):
-    with pytest.raises(ValueError, match="3 of .* cannot be read as images") as caught:
+    with pytest.raises(ValueError, match=r"3 of .* cannot be read as images") as caught:
         load_dataset(f"folder:{folder}", image_size=(8, 8))
     text = str(caught.value)
     assert all(str(folder / name) in text for name in damaged)
@@ -247,15 +245,16 @@ def test_all_damaged_files_are_named_at_once_with_both_remedies(folder, damaged)
 
 @pytest.mark.parametrize("way", ["argument", "environment"])
 def test_damaged_files_are_left_out_on_request(folder, damaged, way, monkeypatch):
+    contents = {name: (folder / name).read_bytes() for name in damaged}
     for name in damaged:
-        (folder / name).rename(folder.parent / Path(name).name)
+        (folder / name).unlink()
     whole = load_dataset(f"folder:{folder}", image_size=(8, 8))
-    for name in damaged:
-        (folder.parent / Path(name).name).rename(folder / name)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
     if way == "environment":
         monkeypatch.setenv("HAPPYMAPS_SKIP_DAMAGED", "1")
     options = {"skip_damaged": True} if way == "argument" else {}
-    with pytest.warns(UserWarning, match=r"Left out 3 of .*\n.*empty\.png"):
+    with pytest.warns(UserWarning, match=r"(?s)Left out 3 of .*empty\.png"):
         left = load_dataset(f"folder:{folder}", image_size=(8, 8), **options)
     np.testing.assert_array_equal(left.images, whole.images)
     np.testing.assert_array_equal(left.labels, whole.labels)
