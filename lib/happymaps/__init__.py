@@ -43,7 +43,7 @@ _HOMES = {
     "layer_paths": "networks.layers",
     "line_chart": "plots.sheets",
     "load_dataset": "datasets.loading",
-    "load_model": "networks.models",
+    "load_model": "networks.reading",
     "logit": "maps.objectives",
     "map_sheet": "plots.sheets",
     "maximize": "maps.maximization",

@@ -10,6 +10,7 @@ import typer
 
 from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.guard import report_errors
+from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
 from happymaps_runs.folders import (
     check_free_space,
     publish_folder,
@@ -26,7 +27,7 @@ _MARK = {"made_by": "happymaps diagnose"}  # a folder with it may be replaced
 
 @report_errors
 def diagnose(
-    model: Annotated[Path, typer.Argument(help="A network, a .keras file.")],
+    model: Annotated[Path, typer.Argument(help="A network, a .keras or .h5 file.")],
     dataset: Annotated[
         str, typer.Argument(help="folder:PATH with a subfolder a class, or a name.")
     ],
@@ -56,12 +57,15 @@ def diagnose(
     target: Annotated[
         str, typer.Option(help="What faces are labeled for.")
     ] = "facing_left",
+    custom_objects: CustomObjects = None,
+    skip_damaged: SkipDamaged = False,
 ) -> None:
     """Say what a network's decisions rest on, what its units do, and what to mend."""
     pixels = lowest_pixel, highest_pixel
     _check_numbers(seeds, units, steps, *pixels)
     parse_image_size(image_size or "", "--image-size")  # before anything is opened
     path, images = resolve_model(model), resolve_dataset(dataset)
+    set_opening(custom_objects=custom_objects, skip_damaged=skip_damaged)
     names = Path(path).stem, Path(images.partition(":")[2] or images).name
     folder = _check_out(out or _FOLDER / slug("-".join(names)))
     check_free_space(folder)

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from happymaps.base import paths
+from happymaps.base.messages import Faults
 from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.diagnose import diagnose
 from happymaps_cli.guard import print_page, print_table, report_errors, split_parameters
+from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
 from happymaps_cli.sweeps import compare, runs, sweep
 from happymaps_runs.folders import short_hash, slug
 from happymaps_runs.inputs import resolve_dataset, resolve_inputs, resolve_model
@@ -68,13 +70,22 @@ def run(
         typer.Option(help="Folder for the runs. [default: the store, reports/store]"),
     ] = None,
     timeout: Seconds = None,
+    custom_objects: CustomObjects = None,
+    skip_damaged: SkipDamaged = False,
 ) -> None:
     """Run notebooks one after the other, each into a folder of its own.
 
     What the store has of them gives way; the start page of the reports shows them.
     """
+    set_opening(custom_objects=custom_objects, skip_damaged=skip_damaged)
     # A notebook runs in its own folder, where the caller's relative paths lead nowhere.
-    given = resolve_inputs(split_parameters(parameter))
+    given, faults = split_parameters(parameter), Faults()
+    with faults.gather():
+        given = resolve_inputs(given)
+    for notebook in notebooks:
+        with faults.gather(f"{Path(notebook).name}: " if len(notebooks) > 1 else ""):
+            coerce_parameters(local_notebook(notebook), given)
+    faults.tell()
     store = RunStore(_REPORTS / "store") if out is None else None
     plan = _plan_runs(list(map(local_notebook, notebooks)), given, store, out)
     if store:
@@ -139,7 +150,7 @@ def report(
         str | None, typer.Option(help="Name of a data set, or folder:PATH.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="A network of your own, a .keras file.")
+        Path | None, typer.Option(help="A network of your own, .keras or .h5.")
     ] = None,
     image_size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Height and width in pixels.")
@@ -155,8 +166,11 @@ def report(
     force: Annotated[
         bool, typer.Option("--force", help="Run what has not changed, too.")
     ] = False,
+    custom_objects: CustomObjects = None,
+    skip_damaged: SkipDamaged = False,
 ) -> None:
     """Run what has changed of the experiments, and build the report, an index.html."""
+    set_opening(custom_objects=custom_objects, skip_damaged=skip_damaged)
     store = RunStore(out / "store")
     records = run_plan(
         plan,
@@ -256,11 +270,14 @@ def list_data() -> None:
 
 @data.command()
 @report_errors
-def fetch(name: Annotated[str, typer.Argument(help="As --dataset.")]) -> None:
+def fetch(
+    name: Annotated[str, typer.Argument(help="As --dataset.")],
+    skip_damaged: SkipDamaged = False,
+) -> None:
     """Load a data set, download it if it is missing, and print what came."""
     from happymaps.datasets import load_dataset
 
-    dataset = load_dataset(resolve_dataset(name))
+    dataset = load_dataset(resolve_dataset(name), skip_damaged=skip_damaged or None)
     print(dataset)
     print(dataset.class_counts().to_string())
     for skipped in dataset.skipped:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from happymaps_cli.guard import print_page, report_errors, split_parameters
+from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.sweep_file import Sweep, load_sweep
 
@@ -56,8 +57,11 @@ def sweep(
     tls_ca_file: StorePath = None,
     tls_cert: StorePath = None,
     tls_key: StorePath = None,
+    custom_objects: CustomObjects = None,
+    skip_damaged: SkipDamaged = False,
 ) -> None:
     """Run a notebook or a function over a grid of parameters, where it is missing."""
+    set_opening(custom_objects=custom_objects, skip_damaged=skip_damaged)
     if words[0] == "status" and len(words) == 2:
         _print_status(load_sweep(words[1], given=split_parameters(parameter)), out)
         return

@@ -78,6 +78,7 @@ FILTERS = (
     (MEAN, 1.0, "always-on"),
     (2 * SOBEL, 0.0, "duplicate"),
     (0.5 * LAPLACIAN, 0.0, "duplicate"),
+    (0.5 * MEAN, 2.0, "duplicate"),  # and always on, as the one that it doubles
 )
 
 
@@ -98,7 +99,7 @@ def planted_filters(*, noise: float = 0.0, seed: int = 0) -> Planted:
         else kernel
         for kernel, _, kind in FILTERS
     ]
-    noisy[-2:] = 2 * noisy[0], 0.5 * noisy[7]
+    noisy[-3:-1] = 2 * noisy[0], 0.5 * noisy[7]
     layers = keras.layers
     inputs = keras.Input((SIDE, SIDE, 1))
     planted = layers.Conv2D(len(FILTERS), 3, activation="relu", name="planted")

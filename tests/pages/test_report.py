@@ -168,12 +168,15 @@ def test_scripts_of_a_notebook_are_gone_and_its_text_stays(site):
         ("<a href='data:text/html,x'>a</a>", "<a>a</a>"),
         ("<a href='da\nta:text/html,x'>a</a>", "<a>a</a>"),
         ("<a href='b/c.html'>a</a>", '<a href="b/c.html">a</a>'),
-        ("<img src='https://x.y/z.png' alt='a'>", "a"),
+        ("<img src='https://x.y/z.png' alt='a'>", "[picture not shown: a]"),
         (
             "<img src='x' alt='&lt;img src=x onerror=y()&gt;'>",
-            "&lt;img src=x onerror=y()&gt;",
+            "[picture not shown: &lt;img src=x onerror=y()&gt;]",
         ),
-        ("<img src='data:image/svg+xml;base64,AA' alt='a'>", "a"),
+        (
+            "<img src='data:image/svg+xml;base64,AA' alt='a'>",
+            "[picture not shown: a]",
+        ),
         (
             "<img src='data:image/png;base64,AA'>",
             '<img src="data:image/png;base64,AA"/>',
@@ -575,6 +578,30 @@ def test_the_thumbnail_of_a_long_sheet_is_cut_to_a_legible_part(size, expected):
     data = base64.b64decode(picture(*size).data["image/png"])
     with Image.open(io.BytesIO(make_thumbnail(data))) as image:
         assert image.size == expected
+
+
+def test_attached_pictures_are_shown_in_every_form_and_others_are_told(tmp_path):
+    shown = new_markdown_cell(
+        "![one](attachment:a%20b.png) <img src='attachment:a b.png' alt='two'>\n\n"
+        "![three](figures/c.png) ![four](attachment:d.png) ![five](e.svg)"
+        " <img src='absent.png'> `attachment:x`"
+    )
+    data = base64.b64encode(b"PNG").decode()
+    shown["attachments"] = {
+        "a b.png": {"image/png": data},
+        "figures/c.png": {"image/png": data},
+        "e.svg": {"image/svg+xml": data},  # could hold scripts
+    }
+    add_run(tmp_path, "c/a", notebook(shown))
+    build(tmp_path)
+    page = read_page(tmp_path, "c/a")
+    pictures = page.select("section.prose img")
+    assert [each["alt"] for each in pictures] == ["one", "two", "three"]
+    assert {each["src"] for each in pictures} == {f"data:image/png;base64,{data}"}
+    assert "[picture not shown: four]" in page.get_text()
+    assert "[picture not shown: five]" in page.get_text()
+    assert "[picture not shown: absent.png]" in page.get_text()
+    assert page.select_one("section.prose code").get_text() == "attachment:x"
 
 
 def test_an_empty_folder_gives_a_page_that_says_what_to_do(tmp_path):

@@ -61,7 +61,7 @@ def test_what_holds_no_maps_is_refused(store):
         open_maps(key, store, {})
     with pytest.raises(ValueError, match=r"none of these. See `happymaps runs list`"):
         open_maps("nothing", store, {})
-    with pytest.raises(ValueError, match=r"existing \.keras file"):
+    with pytest.raises(ValueError, match=r"There is no file 'absent\.keras'"):
         open_maps("absent.keras", store, {})
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from happymaps_runs.notebooks.environment import (
     allowed_environment,
+    held_back,
     kernel_environment,
     store_environment,
 )
@@ -45,6 +46,46 @@ def test_a_proxy_passes_unless_it_holds_a_password():
     plain = {"HTTPS_PROXY": "http://proxy:3128", "https_proxy": "http://proxy:3128"}
     assert allowed_environment(plain) == plain
     assert allowed_environment({"HTTPS_PROXY": "http://me:word@proxy:3128"}) == {}
+
+
+def test_variables_that_are_named_pass_unless_they_look_secret():
+    given = {"HAPPYMAPS_PASS": "PROJECT, MY_TOKEN", "PROJECT": "1", "MY_TOKEN": "2"}
+    passed = allowed_environment(given | {"OTHER": "3"})
+    assert passed == {"HAPPYMAPS_PASS": "PROJECT, MY_TOKEN", "PROJECT": "1"}
+
+
+def code(*sources: str) -> dict:
+    return {"cells": [{"cell_type": "code", "source": source} for source in sources]}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.environ['PROJECT']",
+        'from os import environ\nenviron.get("PROJECT", "default")',
+        "import os; os.getenv('PROJECT')",
+    ],
+)
+def test_variables_that_are_read_and_kept_back_are_told(source, monkeypatch):
+    monkeypatch.setenv("PROJECT", "somewhere")
+    told = held_back(code("1", source))
+    assert "PROJECT are set and kept back" in told
+    assert "HAPPYMAPS_PASS=PROJECT" in told
+    monkeypatch.setenv("HAPPYMAPS_PASS", "PROJECT")
+    assert held_back(code("1", source)) == ""
+
+
+def test_no_way_is_told_around_the_guard_of_secrets(monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "1")
+    told = held_back(code("import os; os.environ['MY_TOKEN']"))
+    assert "MY_TOKEN" in told and "HAPPYMAPS_PASS" not in told
+
+
+def test_variables_that_are_absent_passed_or_unread_are_not_told(monkeypatch):
+    monkeypatch.setenv("PROJECT", "somewhere")
+    monkeypatch.delenv("ABSENT", raising=False)
+    assert held_back(code("import os; os.environ['HOME'], os.getenv('ABSENT')")) == ""
+    assert held_back(code("print('PROJECT')")) == ""
 
 
 def test_the_kernel_gets_keras_backend_and_scratch_folder(monkeypatch):

@@ -61,6 +61,57 @@ def test_parameters_may_span_lines_and_hold_a_hash(tmp_path):
     assert parameters["sizes"] == Parameter("sizes", "list[int]", [1], "px")
 
 
+@pytest.mark.parametrize(
+    ("source", "type_name", "default"),
+    [
+        ("x = 1", "int", 1),
+        ("x = -1.5  # help", "float", -1.5),
+        ("x = True", "bool", True),
+        ("x = '1'", "str", "1"),
+        ("x = [1, 2]", "list[int]", [1, 2]),
+        ("x = [1, 0.5]", "list[float]", [1.0, 0.5]),
+        ("x = ['a']", "list[str]", ["a"]),
+    ],
+)
+def test_type_of_a_plain_parameter_is_that_of_its_literal(
+    tmp_path, source, type_name, default
+):
+    found = read_parameters(write_notebook(tmp_path, source))["x"]
+    assert (found.type, found.default) == (type_name, default)
+    assert found.help == ("help" if "#" in source else "")
+
+
+def test_plain_parameter_takes_values_of_its_type_alone(tmp_path):
+    path = write_notebook(tmp_path, "x = 1")
+    assert coerce_parameters(path, {"x": "7"}) == {"x": 7}
+    with pytest.raises(ValueError, match="'x' must be int"):
+        coerce_parameters(path, {"x": "7.5"})
+
+
+def test_all_wrong_parameters_are_told_at_once():
+    given = {"sed": 1, "tv_weight": "much", "quick": "perhaps", "layer": "conv2"}
+    with pytest.raises(ValueError, match=r"^3 things to correct") as caught:
+        coerce_parameters(SETTINGS, given)
+    text = str(caught.value)
+    assert all(name in text for name in ("'seed'?", "'tv_weight'", "'quick'"))
+    assert "conv2" not in text
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"kernelspec": {"name": "ir", "language": "R"}},
+        {"language_info": {"name": "julia"}, "kernelspec": {"name": "julia-1.10"}},
+    ],
+)
+def test_notebook_of_another_language_is_refused(tmp_path, metadata):
+    path = write_notebook(tmp_path, "x = 1")
+    content = json.loads(path.read_text()) | {"metadata": metadata}
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"for Python. Received: .*'(R|julia)'"):
+        read_parameters(path)
+
+
 def test_a_whole_number_is_a_fine_default_of_a_float(tmp_path):
     value = read_parameters(write_notebook(tmp_path, "a: float = -1"))["a"].default
     assert value == -1.0
@@ -70,15 +121,21 @@ def test_a_whole_number_is_a_fine_default_of_a_float(tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("seed = 0", r"Received: `seed = 0`\. Annotate"),
-        ("seed: int", r"annotated literals only"),
+        ("seed = None", r"type can be told. Received: `seed = None`\. Annotate"),
+        ("sizes = []", r"Received: `sizes = \[\]`\. Annotate .*`sizes: list\[int\]"),
+        ("sizes = [1, 'a']", r"Received: `sizes = \[1, 'a'\]`\. Annotate"),
+        ("size = (60, 64)", r"Received: `size = \(60, 64\)`\. Annotate"),
+        ("path = folder / 'a'", r"Received: `path = folder / 'a'`\. Annotate"),
+        ("a = b = 1", r"literals only"),
+        ("a, b = 1, 2", r"literals only"),
+        ("seed: int", r"literals only"),
         ("seed: complex = 0", r"Unknown type 'complex'"),
         ("seed: int = 1 + 1", r"'seed' must be int.*Received: '1 \+ 1'"),
         ("seed: int = '3'", r"'seed' must be int.*Received: '3' \(str\)"),
         ("seed: int = True", r"'seed' must be int"),
         ("import os", r"Received: `import os`"),
         ("%matplotlib inline", r"must be plain Python"),
-        ("a.b: int = 1", r"annotated literals only"),
+        ("a.b: int = 1", r"literals only"),
     ],
 )
 def test_a_parameters_cell_holds_typed_literals_only(tmp_path, source, message):

@@ -1,6 +1,7 @@
 """Sweep files: what they mean, and what is refused before anything runs."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -142,6 +143,28 @@ def test_the_committed_sweeps_are_sound():
 def test_what_is_no_sweep_is_refused(write, content, message):
     with pytest.raises(ValueError, match=message):
         load_sweep(write(content))
+
+
+def test_all_bad_points_values_and_names_are_told_at_once(write):
+    content = {
+        "points": [{"a": 1}, {"a": "x"}, {"a": 3}, {"a": 4.5}],
+        "grid": {"b": [0.5, "much", 1.5, "more"]},
+        "parameters": {"c": 1},
+    }
+    with pytest.raises(ValueError, match="5 things to correct") as caught:
+        load_sweep(write(content))
+    lines = str(caught.value).splitlines()[1:]
+    assert len(lines) == 5
+    for each in ("point 2: .*'x'", "point 4: .*4.5", "'much'", "'more'", "'c'"):
+        assert sum(re.search(each, line) is not None for line in lines) == 1
+
+
+def test_no_more_than_twenty_faults_are_listed(write):
+    points = [{"a": f"x{number}"} for number in range(500)]
+    with pytest.raises(ValueError, match="500 things to correct") as caught:
+        load_sweep(write({"points": points}))
+    assert len(str(caught.value).splitlines()) == 22
+    assert str(caught.value).endswith("and 480 more")
 
 
 def test_what_is_no_file_is_refused(tmp_path):

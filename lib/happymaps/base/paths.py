@@ -5,6 +5,11 @@ from pathlib import Path
 
 import platformdirs
 
+# The module of layers of the user's own: its path, or its name.
+CUSTOM_OBJECTS = "HAPPYMAPS_CUSTOM_OBJECTS"
+# Set where damaged images of a folder are to be left out.
+SKIP_DAMAGED = "HAPPYMAPS_SKIP_DAMAGED"
+
 
 def repository_root() -> Path:
     """Return the folder that holds `lib/` and `experiments/`."""

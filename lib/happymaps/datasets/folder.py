@@ -6,17 +6,22 @@ the classes) and whatever else is known of an image, such as `person`, for the m
 """
 
 import io
+import os
+import warnings
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from happymaps.base import paths
+from happymaps.base.messages import list_faults
 from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.pgm import decode_pgm, is_pgm
 from happymaps.datasets.pixels import resize, set_channels
 
 GROUND_TRUTH = "ground_truth.csv"
+_MOST_NAMED = 1000  # damaged files: all, so that one round mends them
 _LAYOUT = "Expected one subfolder of images per class, at least two classes."
 
 
@@ -26,6 +31,7 @@ def load_folder(
     image_size: tuple[int, int] | None = (60, 64),
     channels: int | None = None,
     name: str | None = None,
+    skip_damaged: bool | None = None,
 ) -> Dataset:
     """Return the images of a folder that has one subfolder per class.
 
@@ -40,14 +46,18 @@ def load_folder(
             proportions; None keeps the size, which must then be the same for all.
         channels: 1 or 3; None is 1 if every file is stored as gray, else 3.
         name: The data set's name; None is `"folder:PATH"`.
+        skip_damaged: Whether files that cannot be read are left out, with a warning.
+            None: whether the environment variable `HAPPYMAPS_SKIP_DAMAGED` is set, as
+            `--skip-damaged` sets it.
 
     Returns:
-        Images with a class per subfolder; `skipped` names the files that are no images.
+        Images with a class per subfolder; `skipped` names the files that are no images
+        or were left out.
 
     Raises:
         ValueError: Fewer than two classes, an empty class, images outside the classes,
-            a file that cannot be read, mixed sizes, or a `ground_truth.csv` that lacks
-            one of the images.
+            files that cannot be read (all are named), mixed sizes, or a
+            `ground_truth.csv` that lacks one of the images.
     """
     truth = read_ground_truth(path)
     class_names = _list_classes(path, truth)
@@ -56,7 +66,10 @@ def load_folder(
         found = _list_images(path / class_name, skipped)
         files += found
         labels += [label] * len(found)
-    images = [_read_image(file, image_size) for file in files]
+    files, labels, images = _read_images(
+        files, labels, image_size, skip_damaged, skipped
+    )
+    _check_complete(path, class_names, labels)
     _check_sizes(files, images)
     channels = channels or max(image.shape[-1] for image in images)
     return Dataset(
@@ -150,6 +163,43 @@ def _is_image(file: Path) -> bool:
     return Image.registered_extensions().get(file.suffix.lower()) in Image.OPEN
 
 
+def _read_images(files, labels, image_size, skip_damaged, skipped: list[str]):
+    """Return the files that can be read with their labels, and what they hold."""
+    if skip_damaged is None:
+        skip_damaged = bool(os.environ.get(paths.SKIP_DAMAGED))
+    kept, faults = [], []
+    for file, label in zip(files, labels, strict=True):
+        try:
+            kept.append((file, label, _read_image(file, image_size)))
+        except ValueError as error:
+            faults.append(str(error))
+            skipped.append(f"{file.parent.name}/{file.name}: damaged")
+    if faults and not skip_damaged:
+        remedy = (
+            "Save it again as PNG, remove it, or leave such files out: "
+            "skip_damaged=True in Python, --skip-damaged on the command line."
+        )
+        if len(faults) == 1:
+            raise ValueError(f"{faults[0]}. {remedy}")
+        head = f"{len(faults)} of {len(files)} files cannot be read as images. "
+        remedy = remedy.replace(" it", " them")
+        raise ValueError(list_faults(head + remedy, faults, most=_MOST_NAMED))
+    if faults:
+        head = f"Left out {len(faults)} of {len(files)} files, which are damaged:"
+        warnings.warn(list_faults(head, faults), stacklevel=3)
+    return zip(*kept, strict=True) if kept else ([], [], [])
+
+
+def _check_complete(path: Path, class_names: list[str], labels) -> None:
+    empty = [name for label, name in enumerate(class_names) if label not in {*labels}]
+    if empty:
+        raise ValueError(
+            f"Every class must have an image that can be read. Received none in "
+            f"{', '.join(str(path / name) for name in empty)}. Add images, or remove "
+            "the folder."
+        )
+
+
 def _read_image(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
     try:
         content = file.read_bytes()
@@ -160,10 +210,7 @@ def _read_image(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
                 image = _to_array(ImageOps.exif_transpose(opened))
     # Pillow's decoders raise whatever a broken file makes them stumble over.
     except Exception as error:
-        raise ValueError(
-            f"{file} cannot be read as an image ({error}). "
-            "Save it again as PNG, or remove it."
-        ) from error
+        raise ValueError(f"{file} cannot be read as an image ({error})") from error
     return image if image_size is None else resize(image, image_size)
 
 

@@ -26,6 +26,7 @@ def load_dataset(
     num_images: int | None = None,
     num_people: int | None = None,
     first_person: int | None = None,
+    skip_damaged: bool | None = None,
 ) -> Dataset:
     """Return a data set by its name.
 
@@ -43,6 +44,8 @@ def load_dataset(
         num_images: How many synthetic faces; None is 640.
         num_people: Of how many synthetic people; None is 20.
         first_person: Index of the first synthetic person; others are new people.
+        skip_damaged: Whether files of a folder that cannot be read are left out, with
+            a warning; None: whether `HAPPYMAPS_SKIP_DAMAGED` is set.
 
     Returns:
         Images in [0, 1] with labels and metadata.
@@ -63,7 +66,13 @@ def load_dataset(
     _check_options(name, target, drawing)
     if name.startswith(_FOLDER):
         path = _find_folder(name.removeprefix(_FOLDER))
-        return load_folder(path, image_size=image_size, channels=channels, name=name)
+        return load_folder(
+            path,
+            image_size=image_size,
+            channels=channels,
+            name=name,
+            skip_damaged=skip_damaged,
+        )
     masks, skipped = {}, ()
     if name == "cmu_faces":
         images, metadata, skipped = load_faces(image_size=image_size)

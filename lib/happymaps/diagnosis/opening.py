@@ -7,7 +7,7 @@ from happymaps.datasets import Dataset
 from happymaps.diagnosis.units.layer_choice import is_gate
 from happymaps.networks.inspection import convolution_layers, dense_layers
 from happymaps.networks.layers import find_layer, image_shape, layer_path, layer_paths
-from happymaps.networks.models import load_model
+from happymaps.networks.reading import load_model
 from happymaps.networks.study import open_study
 from happymaps.networks.training import has_class_outputs
 

@@ -16,7 +16,7 @@ import pandas as pd
 from happymaps.backend import keras
 from happymaps.base.paths import repository_root
 from happymaps.datasets import Dataset
-from happymaps.networks.models import load_model
+from happymaps.networks.reading import load_model
 
 # Drawn faces differ by 3e-7 between processors, and a sum over them by less.
 _SUM_TOLERANCE = 1e-5

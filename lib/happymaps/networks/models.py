@@ -1,9 +1,8 @@
-"""The study's network, saved networks, and what identifies a network."""
+"""The study's network, saving networks, and what identifies a network."""
 
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,32 +67,6 @@ def build_cnn(
         name=f"dense_{len(dense_units) + 1}",
     )(values)
     return keras.Model(inputs, outputs, name="study_network")
-
-
-def load_model(path: str | Path) -> keras.Model:
-    """Return the network saved in a `.keras` or `.h5` file.
-
-    The file is read in Keras's safe mode always: a file can hold Python code (a Lambda
-    layer), and to load it would be to run it.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: Another kind of file, a damaged one, or one that holds code.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"Expected a saved Keras network. There is no file {str(path)!r}."
-        )
-    if path.suffix not in (".keras", ".h5"):
-        raise ValueError(
-            f"Expected a .keras (or .h5) file. Received: {str(path)!r}. "
-            "Save the network with model.save('name.keras')."
-        )
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # whatever a damaged file raises, the reader wants one
-        raise ValueError(_why_not_loaded(path, error)) from error
 
 
 def save_model(model: keras.Model, path: str | Path) -> Path:
@@ -161,27 +134,6 @@ def _seen(layer) -> str:
         return repr(list(map(str, layer.get_vocabulary())))
     found = [getattr(layer, n, None) for n in ("mean", "variance", "bin_boundaries")]
     return repr([each if each is None else np.ravel(each).tolist() for each in found])
-
-
-def _why_not_loaded(path: Path, error: Exception) -> str:
-    # The file's name says nothing of what is in it.
-    text = str(error).replace(str(path), "the file") or type(error).__name__
-    if "safe_mode=False" in text:
-        return (
-            f"{str(path)!r} was refused: it holds Python code (a Lambda layer), and "
-            "loading it would run that code. Replace the Lambda by a layer of Keras "
-            "(such as Rescaling) or a registered layer class, and save it again."
-        )
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        return (
-            f"{str(path)!r} could not be read as a Keras network: it is damaged, cut "
-            "short or of another kind. Save or copy it again."
-        )
-    return (
-        f"{str(path)!r} could not be read as a Keras network: {text.splitlines()[0]} "
-        "Save it again with model.save('name.keras') from Keras 3; layers of your own "
-        "must be registered with keras.saving.register_keras_serializable."
-    )
 
 
 def _check_architecture(input_shape, num_classes, filters, final_activation) -> None:

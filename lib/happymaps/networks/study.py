@@ -16,7 +16,8 @@ from happymaps.datasets.splitting import split_fold
 from happymaps.networks.checks import check_images
 from happymaps.networks.kept_networks import find_kept
 from happymaps.networks.layers import image_shape
-from happymaps.networks.models import build_cnn, fingerprint, load_model, save_model
+from happymaps.networks.models import build_cnn, fingerprint, save_model
+from happymaps.networks.reading import load_model
 from happymaps.networks.training import evaluate, has_class_outputs, train
 
 # The study's own training: part of what identifies a network that is kept.

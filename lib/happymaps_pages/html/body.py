@@ -18,7 +18,11 @@ from happymaps_pages.html.figures import (
     describe_pictures,
     make_thumbnail,
 )
-from happymaps_pages.html.sanitize import clean_fragment
+from happymaps_pages.html.sanitize import (
+    clean_fragment,
+    hide_attachments,
+    show_attachments,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 COVER = "figures/cover.webp"
@@ -65,6 +69,8 @@ def make_renderer() -> Callable[[NotebookNode], Body]:
         exclude_anchor_links=True,
     )
     exporter.register_filter("safe_html", clean_fragment)
+    exporter.register_filter("hide_attachments", hide_attachments)
+    exporter.register_filter("show_attachments", show_attachments)
     exporter.register_filter("is_bare_object", _is_bare_object)
     return lambda notebook: _render(exporter, notebook)
 

@@ -7,6 +7,8 @@ policy.
 """
 
 import re
+from collections.abc import Mapping
+from urllib.parse import unquote
 
 import nh3
 from bs4 import BeautifulSoup
@@ -39,6 +41,8 @@ _SCHEMES = {"http", "https", "mailto", "data"}  # `data` for pictures alone
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE)
 # Browsers ignore such characters inside a scheme.
 _DATA = re.compile(r"[\x00-\x20]*".join(["", *"data:"]), re.IGNORECASE)
+_ATTACHED, _HIDDEN = "attachment:", "attachment%3A"
+_LONGEST_NAME = 80  # of a picture that has no description
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _CELL_ID = re.compile(r"#[\w-]+")
 
@@ -52,8 +56,8 @@ def clean_fragment(html: str) -> str:
     Returns:
         Well-formed HTML. The text of unknown elements is kept, that of scripts, forms
         and embedded documents is not. A picture from elsewhere would leave the site:
-        its description stays. Cell colors of a pandas style sheet become `style`
-        attributes.
+        its description stays, and that it is not shown. Cell colors of a pandas style
+        sheet become `style` attributes.
     """
     clean = nh3.clean(
         _simplify(html),
@@ -68,6 +72,34 @@ def clean_fragment(html: str) -> str:
     return _describe_absent(clean) if "<img" in clean else clean
 
 
+def hide_attachments(markdown: str) -> str:
+    """Return Markdown whose attachments `show_attachments` puts in, not nbconvert.
+
+    nbconvert gives up a whole notebook for a name that is not attached.
+    """
+    return markdown.replace(_ATTACHED, _HIDDEN)
+
+
+def show_attachments(html: str, cell: Mapping) -> str:
+    """Return the HTML of a Markdown cell with its attached pictures in it.
+
+    Args:
+        html: Of the cell, not yet cleaned.
+        cell: With `attachments`: by name, base64 by MIME type.
+    """
+    if "<img" not in html.lower():
+        return html.replace(_HIDDEN, _ATTACHED)
+    attached = cell.get("attachments") or {}
+    soup = BeautifulSoup(html, "html.parser")
+    for image in soup.select("img[src]"):
+        name = unquote(image["src"]).removeprefix(_ATTACHED)
+        if not image.get("alt"):
+            image["alt"] = name[:_LONGEST_NAME]
+        for kind, data in (attached.get(name) or {}).items():
+            image["src"] = f"data:{kind};base64,{''.join(data).strip()}"
+    return str(soup).replace(_HIDDEN, _ATTACHED)
+
+
 def _clean_value(_tag: str, name: str, value: str) -> str | None:
     if name == "src":
         return value if _PICTURE.match(value) else None
@@ -77,7 +109,8 @@ def _clean_value(_tag: str, name: str, value: str) -> str | None:
 def _describe_absent(html: str) -> str:
     soup = BeautifulSoup(html, "html.parser")
     for image in soup.select("img:not([src])"):
-        image.replace_with(str(image.get("alt", "")))
+        name = image.get("alt")
+        image.replace_with(f"[picture not shown: {name}]" if name else "")
     return str(soup)
 
 

@@ -26,23 +26,54 @@ _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 _SECRET = re.compile(
     "TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^TF_VAR_|^TF_CLI_", re.I
 )
+PASSED = "HAPPYMAPS_PASS"
+_READING = re.compile(r"\benviron\b|\bgetenv\b")
 
 
 def allowed_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a kernel may see.
 
-    Proxies pass unless they hold a password: data sets are fetched through them.
+    Proxies pass unless they hold a password: data sets are fetched through them. So do
+    those that `HAPPYMAPS_PASS` names, with commas between, unless they look secret.
     """
+    named = {name.strip() for name in environment.get(PASSED, "").split(",")}
     return {
         name: value
         for name, value in environment.items()
         if not _SECRET.search(name)
         and (
             name in _NAMES
+            or name in named
             or name.startswith(_PREFIXES)
             or (name.upper() in _PROXIES and "@" not in value)
         )
     }
+
+
+def held_back(content: Mapping) -> str:
+    """Return a sentence on variables that a notebook reads and its kernel lacks.
+
+    Args:
+        content: The notebook, each cell's `source` as one string.
+
+    Returns:
+        "" when all that are set and read are passed.
+    """
+    code = "\n".join(c["source"] for c in content["cells"] if c["cell_type"] == "code")
+    passed = allowed_environment(os.environ) if _READING.search(code) else os.environ
+    quoted = {match[1] for match in re.finditer(r"[\"'](\w+)[\"']", code)}
+    held = sorted(quoted & os.environ.keys() - passed.keys())
+    if not held:
+        return ""
+    open_ones = [name for name in held if not _SECRET.search(name)]
+    remedy = (
+        f" To pass them, name them: {PASSED}={','.join(open_ones)}" if open_ones else ""
+    )
+    return (
+        f"the environment variables {', '.join(held)} are set and kept back from the "
+        "notebook, since what it prints may be published. Give such values as "
+        f"parameters.{remedy}"
+    )
 
 
 def store_environment(store: Path) -> dict[str, str]:

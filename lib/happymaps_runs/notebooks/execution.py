@@ -1,8 +1,11 @@
 """Run one notebook into a folder that is published whole or not at all."""
 
+import contextlib
 import dataclasses
 import datetime
+import functools
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -10,14 +13,17 @@ from pathlib import Path
 
 from happymaps_runs import folders
 from happymaps_runs.notebooks import oom
+from happymaps_runs.notebooks.environment import held_back
 from happymaps_runs.notebooks.notebooks import (
     file_sha256,
+    kernel_name,
     local_notebook,
     notebook_title,
     read_notebook,
     relative_to_repository,
 )
 from happymaps_runs.notebooks.parameters import coerce_parameters
+from happymaps_runs.notebooks.pictures import embed_pictures
 from happymaps_runs.notebooks.process import DISK_FULL, Outcome, execute_in_worker
 from happymaps_runs.notebooks.records import (
     RunError,
@@ -67,6 +73,7 @@ def run_notebook(
         OSError: Too little disk space, or the folder cannot be written.
     """
     path, output = local_notebook(notebook), Path(output_folder).absolute()
+    _tell(path)
     record = _begin_record(path, coerce_parameters(path, parameters))
     if identity is not None:
         record = dataclasses.replace(
@@ -91,7 +98,7 @@ def run_notebook(
         except KeyboardInterrupt as error:
             outcome, interruption = Outcome("interrupted"), error
         seconds = round(time.monotonic() - started, 3)
-        record = _finish(record, outcome, seconds, staging, output, replace)
+        record = _finish(record, path, outcome, seconds, staging, output, replace)
     if interruption:
         raise interruption
     if record.error:
@@ -109,6 +116,22 @@ def execute_with_retry(
     if early and "Address already in use" in log:
         outcome = execute_in_worker(notebook, parameters, folder, **options)
     return outcome
+
+
+@functools.lru_cache(maxsize=64)
+def _tell(notebook: Path) -> None:
+    """Say, once, what of a notebook may differ from how it runs in JupyterLab."""
+    content = read_notebook(notebook)
+    kernel = kernel_name(content)
+    if kernel not in ("", "python3", "python"):
+        print(
+            f"{notebook.name} was written with the kernel {kernel!r}. It runs with "
+            f"the Python of HappyMaps, {sys.executable}.",
+            file=sys.stderr,
+        )
+    held = held_back(content)
+    if held:
+        print(f"{notebook.name}: {held}", file=sys.stderr)
 
 
 def _begin_record(notebook: Path, parameters: dict[str, object]) -> RunRecord:
@@ -140,6 +163,7 @@ def _check_output(output: Path, timeout: float | None) -> None:
 
 def _finish(
     record: RunRecord,
+    source: Path,
     outcome: Outcome,
     seconds: float,
     staging: Path,
@@ -151,6 +175,7 @@ def _finish(
     shutil.rmtree(staging / ".scratch", ignore_errors=True)
     for name in (".reserve", ".notebook.ipynb"):
         (staging / name).unlink(missing_ok=True)
+    _embed_pictures(staging / "notebook.ipynb", source.parent)
     if outcome.kind is None:
         try:
             return publish_success(record, staging, output, replace=replace)
@@ -160,6 +185,12 @@ def _finish(
             outcome = Outcome("disk full", name="OSError", message=str(error))
     record = dataclasses.replace(record, status="failed", error=describe_error(outcome))
     return publish_failure(record, staging, output)
+
+
+def _embed_pictures(notebook: Path, folder: Path) -> None:
+    # A page without its pictures says so; a run is not lost for them.
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        embed_pictures(notebook, folder)
 
 
 def publish_success(

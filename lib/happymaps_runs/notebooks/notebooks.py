@@ -65,6 +65,36 @@ def cell_tags(cell: dict) -> list[str]:
     return cell.get("metadata", {}).get("tags", [])
 
 
+def kernel_name(content: dict) -> str:
+    """Return the name of the kernel that a notebook was written with, "" if none."""
+    return str(_metadata(content, "kernelspec").get("name", ""))
+
+
+def check_language(content: dict, name: str) -> None:
+    """Check that a notebook is one for Python.
+
+    Args:
+        content: The notebook.
+        name: What to call it in the error.
+
+    Raises:
+        ValueError: It is for another language.
+    """
+    told = _metadata(content, "language_info").get("name")
+    language = str(told or _metadata(content, "kernelspec").get("language") or "python")
+    if language.lower() not in ("python", "python3", "ipython"):
+        raise ValueError(
+            f"{name} must be a notebook for Python. Received: one for the language "
+            f"{language!r} (kernel {kernel_name(content)!r}). Run it in JupyterLab, or "
+            "choose a Python kernel there and save it again."
+        )
+
+
+def _metadata(content: dict, key: str) -> dict:
+    found = content.get("metadata", {}).get(key)
+    return found if isinstance(found, dict) else {}
+
+
 def notebook_title(content: dict, fallback: str) -> str:
     """Return the first top heading of a notebook, or `fallback` when it has none."""
     for cell in content["cells"]:

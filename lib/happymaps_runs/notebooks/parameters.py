@@ -1,9 +1,9 @@
 """Parameters of a notebook: read from its source, checked before anything runs.
 
 The cell tagged `parameters` holds typed literals, one a line, with their help beside:
-`tv_weight: float = 0.01  # strength of total variation`. papermill itself runs with
-the default when a name is misspelt, and pastes names unescaped; nothing gets so far
-here.
+`tv_weight: float = 0.01  # strength of total variation`. A plain `tv_weight = 0.01`, as
+papermill takes it, has the type of its literal. papermill itself runs with the default
+when a name is misspelt, and pastes names unescaped; nothing gets so far here.
 """
 
 import ast
@@ -16,8 +16,8 @@ import tokenize
 from collections.abc import Mapping
 from pathlib import Path
 
-from happymaps.base.messages import unknown_name
-from happymaps_runs.notebooks.notebooks import cell_tags, read_notebook
+from happymaps.base.messages import Faults, unknown_name
+from happymaps_runs.notebooks.notebooks import cell_tags, check_language, read_notebook
 
 TYPES = ("int", "float", "bool", "str", "list[int]", "list[float]", "list[str]")
 TRUE_WORDS = ("true", "True", "1", "yes")
@@ -53,7 +53,9 @@ def read_parameters(notebook: Path) -> dict[str, Parameter]:
         ValueError: No cell tagged `parameters`, or one that holds something else than
             typed literals.
     """
-    return declared_parameters(read_notebook(notebook), Path(notebook).name)
+    content = read_notebook(notebook)
+    check_language(content, Path(notebook).name)
+    return declared_parameters(content, Path(notebook).name)
 
 
 def declared_parameters(content: Mapping, name: str) -> dict[str, Parameter]:
@@ -95,16 +97,27 @@ def _parse_cell(source: str, where: str) -> dict[str, Parameter]:
 
 
 def _parse_statement(statement: ast.stmt, help_text: str, where: str) -> Parameter:
-    annotated = isinstance(statement, ast.AnnAssign) and statement.value is not None
-    if not annotated or not isinstance(statement.target, ast.Name):
+    target, annotation = _split_statement(statement)
+    if target is None:
         raise ValueError(
-            f"The parameters cell of {where} must hold annotated literals only, e.g. "
+            f"The parameters cell of {where} must hold literals only, e.g. "
             f"`seed: int = 0  # help`. Received: `{ast.unparse(statement)}`. Annotate "
             f"it with one of {', '.join(TYPES)}, or move it to another cell."
         )
-    name, annotation = statement.target.id, statement.annotation
-    quoted = isinstance(annotation, ast.Constant) and isinstance(annotation.value, str)
-    type_name = annotation.value if quoted else ast.unparse(annotation)
+    name, quoted = target.id, isinstance(annotation, ast.Constant)
+    if annotation is None:
+        type_name = _infer_type(statement.value)
+    elif quoted and isinstance(annotation.value, str):
+        type_name = annotation.value
+    else:
+        type_name = ast.unparse(annotation)
+    if annotation is None and not type_name:
+        raise ValueError(
+            f"Parameter {name!r} of {where} must be a literal whose type can be told. "
+            f"Received: `{ast.unparse(statement)}`. Annotate it with one of "
+            f"{', '.join(TYPES)}, e.g. `{name}: list[int] = []`, or move it to another "
+            "cell."
+        )
     if type_name not in TYPES:
         message = unknown_name("type", type_name, TYPES)
         raise ValueError(f"Parameter {name!r} of {where}: {message}")
@@ -119,6 +132,31 @@ def _parse_statement(statement: ast.stmt, help_text: str, where: str) -> Paramet
     return dataclasses.replace(parameter, default=coerce_value(parameter, value))
 
 
+def _split_statement(statement: ast.stmt) -> tuple[ast.Name | None, ast.expr | None]:
+    """Return the name and the annotation, if any, of `x: int = 1` or `x = 1`."""
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        target, annotation = statement.target, statement.annotation
+    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, annotation = statement.targets[0], None
+    else:
+        return None, None
+    return (target, annotation) if isinstance(target, ast.Name) else (None, None)
+
+
+def _infer_type(expression: ast.expr) -> str:
+    """Return which of `TYPES` a literal has, "" if none or if it cannot be told."""
+    try:
+        value = ast.literal_eval(expression)
+    except ValueError:
+        return ""
+    kinds = {type(each) for each in value} if isinstance(value, list) else {type(value)}
+    if kinds == {int, float}:
+        kinds = {float}
+    name = kinds.pop().__name__ if len(kinds) == 1 else ""
+    name = f"list[{name}]" if isinstance(value, list) else name
+    return name if name in TYPES else ""
+
+
 def coerce_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, object]:
     """Return the full parameters of a run: the given ones coerced, else the defaults.
 
@@ -131,19 +169,19 @@ def coerce_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, 
         given: Values by parameter name.
 
     Raises:
-        ValueError: Unknown name, value of another type, NaN or infinity.
+        ValueError: Unknown names, values of another type, NaN or infinity: all of
+            them together.
     """
-    known = read_parameters(notebook)
-    for name in given:
-        if name not in known:
-            where = f" {Path(notebook).name} declares none." if not known else ""
-            raise ValueError(unknown_name("parameter", name, known) + where)
-    return {
-        name: coerce_value(parameter, given[name])
-        if name in given
-        else parameter.default
-        for name, parameter in known.items()
-    }
+    known, faults = read_parameters(notebook), Faults()
+    coerced = {name: parameter.default for name, parameter in known.items()}
+    for name, value in given.items():
+        with faults.gather():
+            if name not in known:
+                where = f" {Path(notebook).name} declares none." if not known else ""
+                raise ValueError(unknown_name("parameter", name, known) + where)
+            coerced[name] = coerce_value(known[name], value)
+    faults.tell()
+    return coerced
 
 
 def coerce_value(parameter: Parameter, value: object) -> object:

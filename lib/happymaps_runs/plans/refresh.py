@@ -12,6 +12,7 @@ from pathlib import Path
 from happymaps.base import paths
 from happymaps_runs.notebooks.execution import execute_with_retry
 from happymaps_runs.notebooks.notebooks import (
+    check_language,
     local_notebook,
     read_notebook,
     relative_to_repository,
@@ -85,7 +86,7 @@ def refresh_notebook(
         RunError: It did not run to its end; the file is as it was.
     """
     path = local_notebook(notebook)
-    read_notebook(path)
+    check_language(read_notebook(path), path.name)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)

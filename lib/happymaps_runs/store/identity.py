@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from happymaps.base import paths
+from happymaps_runs.inputs import custom_objects_file
 from happymaps_runs.notebooks.notebooks import cell_tags, file_sha256, read_notebook
+from happymaps_runs.notebooks.pictures import find_pictures
 from happymaps_runs.notebooks.records import describe_surroundings
 from happymaps_runs.store.closure import module_code, reached_sha256
 
@@ -52,6 +54,9 @@ def article_identity(
         if cell["cell_type"] == "markdown"
     ]
     told = {"name": notebook.stem, "prose": _sha256(json.dumps(prose).encode())}
+    pictures = find_pictures(read_notebook(notebook), notebook.parent)
+    if pictures:
+        told["pictures"] = {name: file_sha256(p) for name, p in pictures.items()}
     machine = {"machine": describe_surroundings()["machine"]} if timed else {}
     return notebook_identity(notebook, parameters) | told | machine
 
@@ -116,6 +121,7 @@ def _versions() -> dict[str, str | None]:
 def _file_fingerprints(parameters: Mapping[str, object]) -> dict[str, str]:
     """Return the sha256 of a folder of images and of a network that are named.
 
+    With a network, that of the module of its layers of the user's own, too.
     The other data sets are made by code that the run reaches, or checked against the
     sums in it.
     """
@@ -127,6 +133,9 @@ def _file_fingerprints(parameters: Mapping[str, object]) -> dict[str, str]:
             found["dataset"] = _folder_sha256(folder, paths.file_stamps(folder))
     if isinstance(model, str) and model and Path(model).is_file():
         found["model"] = file_sha256(Path(model))
+        own = custom_objects_file()
+        if own is not None:
+            found["custom_objects"] = file_sha256(own)
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from happymaps.base import paths
-from happymaps.base.messages import unknown_name
+from happymaps.base.messages import Faults, unknown_name
 from happymaps_runs.folders import slug
 from happymaps_runs.inputs import resolve_inputs
 from happymaps_runs.notebooks.notebooks import (
@@ -109,7 +109,8 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
         given: Values in the place of those that the file fixes.
 
     Raises:
-        ValueError: The file is no such thing: what, and what to do.
+        ValueError: The file is no such thing: what, and what to do; of wrong names and
+            values all together.
     """
     path = Path(path)
     content = read_content(path)
@@ -117,14 +118,23 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
     known = _find_parameters(path, notebook, content)
     given = dict(given or {})
     content = content._replace(parameters=content.parameters | given)
-    _check_names(path, known, content)
+    faults = Faults()
+    _check_names(path, known, content, faults)
     fixed = _profile(path, content.profile, notebook) | content.parameters
-    base = {n: p.default for n, p in known.items()} | _coerce(path, known, fixed)
+    base = {n: p.default for n, p in known.items()}
+    base |= _coerce(known, fixed, f"{path}: ", faults)
     axes = {
-        name: [_coerce(path, known, {name: value})[name] for value in values]
+        name: [
+            _coerce(known, {name: value}, f"{path}: ", faults).get(name)
+            for value in values
+        ]
         for name, values in content.grid.items()
     }
-    points = [_coerce(path, known, point) for point in content.points] or [{}]
+    points = [
+        _coerce(known, point, f"{path}: point {number}: ", faults)
+        for number, point in enumerate(content.points, start=1)
+    ] or [{}]
+    faults.tell()
     varying = [*points[0], *axes]
     _check_complete(path, base, varying)
     stem = "-".join([path.stem, *(str(value) for value in given.values())])
@@ -229,7 +239,9 @@ def _check_function(path: Path, name: str, known: dict[str, Parameter]) -> None:
             )
 
 
-def _check_names(path: Path, known: dict[str, Parameter], content: Content) -> None:
+def _check_names(
+    path: Path, known: dict[str, Parameter], content: Content, faults: Faults
+) -> None:
     places = {
         "parameters": content.parameters,
         "grid": content.grid,
@@ -238,13 +250,14 @@ def _check_names(path: Path, known: dict[str, Parameter], content: Content) -> N
     seen: dict[str, str] = {}
     for place, names in places.items():
         for name in names:
-            if name not in known:
-                raise ValueError(f"{path}: {unknown_name('parameter', name, known)}")
-            if name in seen:
-                raise ValueError(
-                    f"{path}: each parameter must have one place. Received: {name!r} "
-                    f"in `{seen[name]}` and in `{place}`. Remove one."
-                )
+            with faults.gather(f"{path}: "):
+                if name not in known:
+                    raise ValueError(unknown_name("parameter", name, known))
+                if name in seen:
+                    raise ValueError(
+                        f"each parameter must have one place. Received: {name!r} in "
+                        f"`{seen[name]}` and in `{place}`. Remove one."
+                    )
             seen[name] = place
 
 
@@ -265,10 +278,16 @@ def _profile(path: Path, profile: str, notebook: Path | None) -> dict[str, objec
 
 
 def _coerce(
-    path: Path, known: dict[str, Parameter], values: Mapping[str, object]
+    known: dict[str, Parameter],
+    values: Mapping[str, object],
+    place: str,
+    faults: Faults,
 ) -> dict[str, object]:
-    try:
-        coerced = {name: coerce_value(known[name], v) for name, v in values.items()}
-        return resolve_inputs(coerced)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    """Return the values as their parameters' types; what is wrong goes to `faults`."""
+    coerced = {}
+    for name, value in values.items():
+        with faults.gather(place):
+            if name in known:  # else it is told already
+                found = {name: coerce_value(known[name], value)}
+                coerced |= resolve_inputs(found)
+    return coerced

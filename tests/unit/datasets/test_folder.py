@@ -133,7 +133,7 @@ def test_folder_has_one_channel_only_if_every_file_is_gray(folder):
 )
 def test_folder_names_a_file_that_cannot_be_read(folder, name, content):
     (folder / name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"{name} cannot be read.*or remove it"):
+    with pytest.raises(ValueError, match=rf"{name} cannot be read.*remove it, or"):
         load_folder(folder)
 
 
@@ -221,3 +221,51 @@ def test_ground_truth_that_does_not_fit_is_named(folder, text, message):
     (folder / "ground_truth.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         load_folder(folder)
+
+
+@pytest.fixture
+def damaged(folder) -> list[str]:
+    """Put an empty file, one cut short and an error page among the images."""
+    whole = (folder / "cat").glob("*.png")
+    start = next(whole).read_bytes()[:40]
+    files = {"cat/empty.png": b"", "cat/cut.png": start, "dog/page.jpg": b"<html>404"}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return list(files)
+
+
+def test_all_damaged_files_are_named_at_once_with_both_remedies(folder, damaged):
+    with pytest.raises(ValueError, match=r"3 of .* cannot be read as images") as caught:
+        load_dataset(f"folder:{folder}", image_size=(8, 8))
+    text = str(caught.value)
+    assert all(str(folder / name) in text for name in damaged)
+    assert "--skip-damaged" in text
+    assert "skip_damaged=True" in text
+
+
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_damaged_files_are_left_out_on_request(folder, damaged, way, monkeypatch):
+    contents = {name: (folder / name).read_bytes() for name in damaged}
+    for name in damaged:
+        (folder / name).unlink()
+    whole = load_dataset(f"folder:{folder}", image_size=(8, 8))
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    if way == "environment":
+        monkeypatch.setenv("HAPPYMAPS_SKIP_DAMAGED", "1")
+    options = {"skip_damaged": True} if way == "argument" else {}
+    with pytest.warns(UserWarning, match=r"(?s)Left out 3 of .*empty\.png"):
+        left = load_dataset(f"folder:{folder}", image_size=(8, 8), **options)
+    np.testing.assert_array_equal(left.images, whole.images)
+    np.testing.assert_array_equal(left.labels, whole.labels)
+    assert [f"{name}: damaged" in left.skipped for name in damaged] == [True] * 3
+
+
+def test_class_of_damaged_files_alone_is_refused(folder):
+    for file in (folder / "dog").iterdir():
+        file.write_bytes(b"")
+    with (
+        pytest.warns(UserWarning, match="Left out"),
+        pytest.raises(ValueError, match=r"none in .*dog\. Add images"),
+    ):
+        load_dataset(f"folder:{folder}", skip_damaged=True)

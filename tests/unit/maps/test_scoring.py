@@ -374,7 +374,7 @@ def test_a_layer_of_too_many_axes_is_refused(keras, images):
         score_images(model, channel("cubes", 0), images)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (2, 8, 8, 3), (2, 9, 8, 1), (2, 64)])
+@pytest.mark.parametrize("shape", [(2, 4, 4, 1), (2, 9, 8, 1), (2, 64)])
 def test_images_of_another_shape_are_refused(sobel_network, shape):
     with pytest.raises(ValueError) as error:
         score_images(sobel_network, channel("edges", 0), np.zeros(shape))

@@ -1,8 +1,4 @@
-"""The study's network, reading and writing networks, and what identifies them."""
-
-import logging
-import zipfile
-from pathlib import Path
+"""The study's network, writing networks, and what identifies them."""
 
 import numpy as np
 import pytest
@@ -11,10 +7,10 @@ from happymaps.backend import keras
 from happymaps.networks.models import (
     build_cnn,
     fingerprint,
-    load_model,
     randomize_weights,
     save_model,
 )
+from happymaps.networks.reading import load_model
 
 
 def small(**options) -> keras.Model:
@@ -121,7 +117,7 @@ def test_impossible_architecture_is_refused(options, message):
         build_cnn((24, 24, 1), **{"num_classes": 2, **options})
 
 
-# ----------------------------------------------------------------- reading and writing
+# ----------------------------------------------------------------------------- writing
 
 
 def test_saved_network_comes_back_bit_by_bit(tmp_path):
@@ -132,87 +128,6 @@ def test_saved_network_comes_back_bit_by_bit(tmp_path):
     assert_same_weights(model, again)
     images = np.random.default_rng(0).random((3, 24, 24, 1), np.float32)
     np.testing.assert_array_equal(model(images), again(images))
-
-
-def test_h5_network_is_read_without_its_optimizer(tmp_path, caplog):
-    caplog.set_level(logging.ERROR)
-    model = small()
-    model.compile("adam", "sparse_categorical_crossentropy")
-    model.save(tmp_path / "network.h5")
-    again = load_model(tmp_path / "network.h5")
-    assert not again.compiled
-    assert_same_weights(model, again)
-
-
-@pytest.mark.parametrize("ending", ["keras", "h5"])
-def test_lambda_layer_is_refused_with_reason_and_its_code_never_runs(tmp_path, ending):
-    ran = str(tmp_path / "ran")
-    layers = [
-        keras.Input((8, 8, 1)),
-        keras.layers.Lambda(lambda images: (Path(ran).touch(), images)[1]),
-        keras.layers.Flatten(),
-        keras.layers.Dense(2),
-    ]
-    path = tmp_path / f"network.{ending}"
-    keras.Sequential(layers).save(path)
-    Path(ran).unlink()
-    with pytest.raises(ValueError, match="was refused: it holds Python code") as caught:
-        load_model(path)
-    assert "Rescaling" in str(caught.value)
-    assert not Path(ran).exists()
-
-
-def test_name_of_a_file_is_no_reason_to_refuse_it(tmp_path):
-    path = save_model(small(), tmp_path / "lambda_unsafe.keras")
-    assert load_model(path).name == "study_network"
-    path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match="damaged, cut short or of another kind"):
-        load_model(path)
-
-
-def test_layer_of_ones_own_is_refused_with_the_way_to_register_it(tmp_path):
-    class LambdaFree(keras.layers.Layer):
-        def call(self, images):
-            return images
-
-    model = keras.Sequential([keras.Input((8, 8, 1)), LambdaFree()])
-    model.save(tmp_path / "own.keras")
-    with pytest.raises(ValueError, match="register_keras_serializable"):
-        load_model(tmp_path / "own.keras")
-
-
-def test_missing_file_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no file .*absent\.keras"):
-        load_model(tmp_path / "absent.keras")
-
-
-@pytest.mark.parametrize("name", ["model.pkl", "model", "model.keras.zip"])
-def test_file_of_another_kind_is_refused_unread(tmp_path, name):
-    (tmp_path / name).write_bytes(b"whatever")
-    with pytest.raises(ValueError, match=r"Expected a \.keras .*model\.save"):
-        load_model(tmp_path / name)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.98])
-def test_truncated_file_is_refused_with_a_remedy(tmp_path, share):
-    path = save_model(small(), tmp_path / "network.keras")
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match=r"could not be read .* Save or copy it again"):
-        load_model(path)
-
-
-def test_archive_without_a_network_is_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
-        archive.writestr("hello.txt", "hello")
-    with pytest.raises(ValueError, match="could not be read as a Keras network"):
-        load_model(tmp_path / "other.keras")
-
-
-def test_damaged_h5_file_is_refused(tmp_path):
-    (tmp_path / "network.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    with pytest.raises(ValueError, match="could not be read as a Keras network"):
-        load_model(tmp_path / "network.h5")
 
 
 def test_failing_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

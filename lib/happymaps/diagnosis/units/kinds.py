@@ -3,10 +3,11 @@
 The first that holds, in this order:
 
 1. dead: the output never changes, or is above 0 at less than 0.1 % of the positions;
-2. always-on: it is above 0 at more than 99.9 % of them, so that its activation never
+2. duplicate: its outputs correlate with those of an earlier unit of the layer at 0.99
+   and more. The earliest of several stays what it is. The reason says if it is
+   always-on, too;
+3. always-on: it is above 0 at more than 99.9 % of them, so that its activation never
    bends. Only of layers whose activation can switch off; a linear output never is;
-3. duplicate: its outputs correlate with those of an earlier unit of the layer at 0.99
-   and more. The earliest of several stays what it is;
 4. cannot tell: no map was made, or its score did not rise;
 5. brightness, edge, line of a first convolution of 3x3: its kernel has more than half
    of its energy in the mean, in edges or in lines. That is exact, and its map may be
@@ -93,15 +94,14 @@ def _by_activity(unit: Mapping, limits: Thresholds):
         return "dead", "the output never changes on the data"
     if unit["is_gated"] and on < limits.dead:
         return "dead", f"on at {on:.2%} of positions (limit {limits.dead:.1%})"
+    always_on = ""
     if unit["is_gated"] and on > limits.always_on:
-        return (
-            "always-on",
-            f"on at {on:.2%} of positions (limit {limits.always_on:.1%})",
-        )
+        always_on = f"on at {on:.2%} of positions (limit {limits.always_on:.1%})"
     if unit["duplicate_of"]:
         found = unit["duplicate_correlation"]
-        return "duplicate", f"of {unit['duplicate_of']}, correlation {found:.3f}"
-    return None
+        also = f"; always {always_on}, too" if always_on else ""
+        return "duplicate", f"of {unit['duplicate_of']}, correlation {found:.3f}{also}"
+    return ("always-on", always_on) if always_on else None
 
 
 def _by_absence(unit: Mapping, limits: Thresholds):
