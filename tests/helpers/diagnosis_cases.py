@@ -129,6 +129,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
             "name": "net", "fingerprint": "0123456789abcdef", "input": [12, 16, 1],
             "num_parameters": 1234, "num_layers": 5,
             "is_single_logit": False,
+            "randomness": [],
         },
         "dataset": {
             "name": "mine", "num_images": len(dataset), "class_names": list(names),

@@ -34,10 +34,12 @@ from happymaps.diagnosis.units.diagnosing import diagnose_units
 from happymaps.networks.inspection import activation_name, output_layer
 from happymaps.networks.layers import cut, image_shape
 from happymaps.networks.models import fingerprint
+from happymaps.networks.randomness import describe, find_randomness
 from happymaps.networks.training import probabilities
 
 _NUM_SAMPLED = 400
 _NUM_RELEVANCE = 64
+_NUM_ASKED_TWICE = 8
 _FEWEST_COVERED = 16
 _MOST_COVERED = 128
 _COVERED_VALUES = 60_000_000  # pixels that go through the network while covering
@@ -118,7 +120,7 @@ def diagnose(
     findings |= {
         "units": count_units(units, _layer_sizes(model, units)),
         "removal": measure_removal(model, units, dataset, seed=seed),
-        "model": _describe_model(model),
+        "model": _describe_model(model, dataset.images),
         "dataset": _describe_dataset(dataset),
         "options": {
             "pixel_range": [float(each) for each in pixel_range],
@@ -258,8 +260,9 @@ def _layer_sizes(model: keras.Model, units: xr.Dataset) -> dict[str, int]:
     }
 
 
-def _describe_model(model: keras.Model) -> dict:
+def _describe_model(model: keras.Model, images: np.ndarray) -> dict:
     return {
+        "randomness": describe(find_randomness(model, images[:_NUM_ASKED_TWICE])),
         "name": model.name,
         "fingerprint": fingerprint(model),
         "input": list(image_shape(model)),

@@ -4,11 +4,17 @@ import weakref
 
 import numpy as np
 
-from happymaps.attribution.parts.modified_relus import RELUS, modified_copy
-from happymaps.backend import tf
+from happymaps.attribution.parts.modified_relus import (
+    RELUS,
+    operations_of,
+    other_activations,
+    replace_relus,
+)
+from happymaps.backend import keras, tf
 from happymaps.keras_vis.releases import is_legacy
 from happymaps.keras_vis.tensors import input_of
 from happymaps.keras_vis.traps import warn_once
+from happymaps.networks.doubles import copy_network
 
 # Of a model, its modified copies. They do not refer to it, so it can be let go.
 _modified = weakref.WeakKeyDictionary()
@@ -53,11 +59,26 @@ def set_random_seed(seed_value=1337):
 
 def _copied(model, backprop_modifier):
     input_of(model)
-    # In 0.4.1 the first layer alone keeps its activation, whichever it is.
-    forced = model.layers[1:] if is_legacy() else None
-    copy, others = modified_copy(model, RELUS[backprop_modifier], forced=forced)
-    _warn_of_others(others)
+    copy = copy_network(model)
+    _warn_of_others(_force_relus(copy) if is_legacy() else other_activations(model))
+    for operation in operations_of(copy):
+        replace_relus(operation, RELUS[backprop_modifier])
     return copy
+
+
+def _force_relus(copy) -> list[str]:
+    """Turn all activations but that of the first layer into ReLU, as 0.4.1 does.
+
+    Returns:
+        Names of the layers whose activation was another, sorted.
+    """
+    others = set()
+    for layer in copy.layers[1:]:
+        if callable(vars(layer).get("activation")):
+            if layer.activation is not keras.activations.relu:
+                others.add(layer.name)
+            layer.activation = keras.activations.relu
+    return sorted(others)
 
 
 def _warn_of_others(names: list[str]) -> None:

@@ -10,6 +10,10 @@ The `diagnosis` of a map is one of
   and cannot move. Remedy: `activation="leaky"`;
 - `"dead unit"`: not even the pre-activation depends on the image: no gradient at the
   start, and the same score at every step;
+- `"no gradient"`: the score changes with the image, and has no slope, neither at the
+  start nor at the end: steps, as of an embedding, rounding or argmax, or a layer that
+  is off. What moved the image were the penalties. Remedy: look at the layer behind the
+  one where the gradient ends; `gradient` names it;
 - `"regularizer dominates"`: penalties were charged, and the score ended no higher than
   it started. Remedy: a smaller weight;
 - `"no ascent"`: nothing was charged, and still no step raised the score. The start was
@@ -23,14 +27,15 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from happymaps.backend import keras
+from happymaps.backend import keras, tf
 from happymaps.base.provenance import installed_versions
 from happymaps.maps.objectives import Objective
-from happymaps.maps.scoring import score_images
+from happymaps.maps.scoring import BatchedObjectives, score_images
 from happymaps.maps.settings import AscentSettings
 from happymaps.networks.layers import find_layer
 
 _SATURATED = 1e-4
+_NUM_OF_NOISE = 8  # images
 _INNER_DIMENSIONS = {"loss_history": ("step",), "score_history": ("step",)}
 INPUT_DIMENSIONS = {  # by the number of axes
     1: ("feature",),
@@ -64,12 +69,15 @@ def label_maps(
     lengths = [len(values) for values in axes.values()]
     which = np.indices(lengths)[list(axes).index("objective")].ravel()
     scales = np.array([_softmax_scale(model, o, settings) for o in objectives])[which]
-    reasons = [~finite, found.pop("has_stopped")]
+    reasons, slopeless = [~finite, found.pop("has_stopped")], found.pop("has_no_slope")
     found = {
         **found,
         "stop_reason": np.select(reasons, ["not finite", "plateau"], "all steps"),
-        "diagnosis": _diagnose(found, finite, scales, settings.activation),
+        "diagnosis": _diagnose(found, slopeless, finite, scales, settings.activation),
     }
+    for place in np.flatnonzero(found["diagnosis"] == "dead unit"):
+        if _is_stepped(model, objectives[which[place]], settings):
+            found["diagnosis"][place] = "no gradient"
     coordinates = {**axes, "objective": [objective.name for objective in objectives]}
     inputs = INPUT_DIMENSIONS[len(settings.shape)]
     if np.ndim(settings.input_range[0]):
@@ -141,7 +149,7 @@ def mark_dead_on_data(
     return maps.assign(diagnosis=said.transpose(*maps.diagnosis.dims).astype(str))
 
 
-def _diagnose(found, finite, scales, activation: str) -> np.ndarray:
+def _diagnose(found, slopeless, finite, scales, activation: str) -> np.ndarray:
     scores, loss = found["score_history"], found["loss_history"]
     still = (found["gradient_rms"] == 0) & (scores == scores[:, :1]).all(axis=1)
     with np.errstate(invalid="ignore"):
@@ -155,6 +163,7 @@ def _diagnose(found, finite, scales, activation: str) -> np.ndarray:
             extreme,
             still & (activation == "post"),
             still,
+            slopeless,
             not_raised & charged,
             not_raised,
         ],
@@ -163,11 +172,30 @@ def _diagnose(found, finite, scales, activation: str) -> np.ndarray:
             "saturated softmax",
             "zero gradient at the start",
             "dead unit",
+            "no gradient",
             "regularizer dominates",
             "no ascent",
         ],
         "ok",
     )
+
+
+def _is_stepped(
+    model: keras.Model, objective: Objective, settings: AscentSettings
+) -> bool:
+    """Return whether an objective differs among images of noise, without a slope."""
+    shape, (low, high) = (_NUM_OF_NOISE, *settings.shape), settings.input_range
+    images = np.random.default_rng(0).uniform(low, high, shape).astype(np.float32)
+    scores = score_images(model, objective, images, activation=settings.activation)
+    if not np.ptp(scores.values):
+        return False
+    batched = BatchedObjectives(model, [objective], settings.activation, plain=True)
+    rows = batched.rows(np.zeros(_NUM_OF_NOISE, int))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        given = tf.constant(images)
+        tape.watch(given)
+        score = batched.score(given, rows, tf.ones(_NUM_OF_NOISE))
+    return not np.any(tape.gradient(score, given, unconnected_gradients="zero"))
 
 
 def _softmax_scale(

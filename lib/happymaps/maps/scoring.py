@@ -2,84 +2,31 @@
 
 import collections
 import dataclasses
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
 
 from happymaps.backend import keras, tf
-from happymaps.maps.diversity import dissimilarity
-from happymaps.maps.forward.channel_readout import WholeLayer, reader_of_input
+from happymaps.maps.forward.channel_readout import reader_of_input
 from happymaps.maps.forward.forward_pass import NetworkPass, last_layers
 from happymaps.maps.objective_checks import check_layer_shape, check_term, layer_of
 from happymaps.maps.objectives import Objective, channel, check_objectives, unit
+from happymaps.maps.slopes import gradient_end
+from happymaps.maps.slots import Slot
 from happymaps.networks import layers as _layers
 from happymaps.networks.checks import check_choice, check_images
+from happymaps.networks.doubles import share
+from happymaps.networks.randomness import tell_of_randomness
 
 ACTIVATIONS = ("leaky", "pre", "post")
 SIGNS = {"happy": 1.0, "sad": -1.0}
 LEAKY_SLOPE = 0.01
 _GROUPS = ("neuron", "cosine", "layer", "diversity")  # all other kinds are means
 _WHOLE = ("cosine", "layer", "diversity")  # read all channels of a layer
-_LEAST_SQUARE = 1e-12
 _IMAGES_AT_ONCE = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class _Slot:
-    """The terms of one group and layer, at most one per objective, side by side.
-
-    Attributes:
-        output: Which output of the cut network is read.
-        group: `"mean"` or one of `_GROUPS`.
-        slope: Slope below zero of the function that is averaged.
-        weights: Factor per objective, 0 where it has no such term; shape (objectives,).
-        vectors: What is looked for in channel space, shape (objectives, channels).
-        positions: Row and column per objective, shape (objectives, axes).
-        reader: What takes the dot products, see `forward.channel_readout`.
-    """
-
-    output: int
-    group: str
-    slope: float
-    weights: np.ndarray
-    vectors: np.ndarray
-    positions: np.ndarray
-    reader: object = WholeLayer()
-
-    def rows(self, indices: np.ndarray, families: np.ndarray) -> tuple:
-        """Return the tensors that `values` wants for one objective per image."""
-        if self.group == "diversity":
-            return tf.constant(self.weights[indices]), tf.constant(families, tf.int32)
-        return (
-            tf.constant(self.weights[indices]),
-            tf.constant(self.positions[indices]),
-            *self.reader.rows(self.vectors[indices]),
-        )
-
-    def values(self, activations, rows: tuple, signs):
-        """Return the weighted terms of the images, shape (images,)."""
-        weights, positions, *looked_for = rows
-        values = tf.cast(activations, tf.float32)
-        if self.group == "diversity":
-            return weights * dissimilarity(values, positions)
-        if self.group == "layer":
-            axes = list(range(1, len(values.shape)))
-            return weights * signs * tf.reduce_mean(values**2, axis=axes)
-        along = self.reader.along(values, looked_for)
-        if self.group == "cosine":
-            # Rounded up, for the slope at zero.
-            along /= tf.sqrt(tf.reduce_sum(values**2, axis=-1) + _LEAST_SQUARE)
-        axes = list(range(1, len(along.shape)))
-        if not axes:
-            return weights * signs * along
-        along *= tf.reshape(signs, (-1, *(1 for _ in axes)))
-        if self.group == "neuron":
-            return weights * tf.gather_nd(along, positions, batch_dims=1)
-        if self.slope != 1:
-            along = tf.nn.leaky_relu(along, self.slope)
-        return weights * tf.reduce_mean(along, axis=axes)
 
 
 class BatchedObjectives:
@@ -91,9 +38,13 @@ class BatchedObjectives:
         activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
         plain: Whether to run all layers whole and as Keras has them: slower, and the
             reference that the faster way is tested against.
+        stand_in: Function of a layer that returns what is called in its place.
+        tap: Which of the calls of the network unrolled gives its value as the last of
+            `outputs`; None for none.
 
     Attributes:
         network: What runs the layers; not known of the plain way.
+        outputs: Function of images that returns the values of the layers, as a list.
     """
 
     def __init__(
@@ -103,15 +54,16 @@ class BatchedObjectives:
         activation: str,
         *,
         plain: bool = False,
+        stand_in: Callable = share,
+        tap: int | None = None,
     ) -> None:
         self._places = objectives[0].places
         self._activation = activation
-        network = _layers.cut(
-            model,
-            [layer_of(model, layer) for layer, _ in self._places],
-            pre_activation=[pre or activation != "post" for _, pre in self._places],
-        )
-        self._shapes = [tuple(t.shape)[1:] for t in network.outputs]
+        unrolled, symbols = read_places(model, self._places, activation, stand_in)
+        taps = [] if tap is None else [unrolled.calls[tap].outputs[0]]
+        network = keras.Model(unrolled.inputs[0], [*symbols, *taps])
+        self._cut, self._tap = network, taps[0] if taps else None
+        self._shapes = [tuple(symbol.shape)[1:] for symbol in symbols]
         for (layer, _), shape in zip(self._places, self._shapes, strict=True):
             check_layer_shape(layer, shape)
         self._slots = [
@@ -119,11 +71,9 @@ class BatchedObjectives:
             for key, column in self._sorted_terms(objectives).items()
         ]
         if plain:
-            # Keras gives a bare tensor where a network has one output.
-            self._run = lambda images: keras.tree.flatten(network(images))
+            self.outputs = functools.partial(_run_plainly, network)
         else:
-            self._run = self._narrowed(network)
-            self.network = self._run
+            self.outputs = self.network = self._narrowed(network)
 
     def _narrowed(self, network: keras.Model) -> NetworkPass:
         """Look at single channels where all that read a layer can do so."""
@@ -155,7 +105,7 @@ class BatchedObjectives:
                 columns[key][row] = (weight, term)
         return columns
 
-    def _slot(self, key: tuple, column: dict, count: int, activation: str) -> _Slot:
+    def _slot(self, key: tuple, column: dict, count: int, activation: str) -> Slot:
         output, group, _ = key
         shape = self._shapes[output]
         weights = np.zeros(count, np.float32)
@@ -172,7 +122,7 @@ class BatchedObjectives:
                 positions[row] = term.position or [size // 2 for size in shape[:-1]]
         leaky = activation == "leaky" and len(shape) > 1 and group == "mean"
         slope = LEAKY_SLOPE if leaky else 1.0
-        return _Slot(output, group, slope, weights, vectors, positions)
+        return Slot(output, group, slope, weights, vectors, positions)
 
     @property
     def structure(self) -> tuple:
@@ -197,11 +147,27 @@ class BatchedObjectives:
 
     def score(self, images, rows: list[tuple], signs):
         """Return the score of each image under its own objective, shape (images,)."""
-        outputs = self._run(images)
+        return self.score_outputs(self.outputs(images), rows, signs)
+
+    def score_outputs(self, outputs: Sequence, rows: list[tuple], signs):
+        """Return the scores of images of which the layers' values are known."""
         total = tf.zeros_like(signs)
         for slot, row in zip(self._slots, rows, strict=True):
             total += slot.values(outputs[slot.output], row, signs)
         return total
+
+    def gradient_end(self, image, rows: list[tuple]):
+        """Return the layer at which the gradient of an image's score ends, or None.
+
+        Args:
+            image: Shape (1, *input shape).
+            rows: Of its objective.
+        """
+
+        def score(outputs):
+            return self.score_outputs(outputs, rows, tf.ones(1))
+
+        return gradient_end(self._cut, score, image, self._tap)
 
     def score_all(self, images: np.ndarray, sign: float) -> np.ndarray:
         """Return the scores of all objectives, shape (objectives, images).
@@ -210,7 +176,7 @@ class BatchedObjectives:
             images: Shape `(images, ...)`; they go through the network once.
             sign: +1 or -1.
         """
-        outputs = self._run(tf.constant(images, tf.float32))
+        outputs = self.outputs(tf.constant(images, tf.float32))
         signs, alone = tf.fill([len(images)], sign), np.arange(len(images))
         scores = np.zeros((len(self._slots[0].weights), len(images)), np.float32)
         for objective, slot in itertools.product(range(len(scores)), self._slots):
@@ -218,6 +184,32 @@ class BatchedObjectives:
                 rows = slot.rows(np.full(len(images), objective), alone)
                 scores[objective] += slot.values(outputs[slot.output], rows, signs)
         return scores
+
+
+def read_places(
+    model: keras.Model, places: Sequence, activation: str, stand_in: Callable = share
+) -> tuple:
+    """Return a network unrolled, and the values that objectives read in it.
+
+    Args:
+        model: The network.
+        places: As `Objective.places`.
+        activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
+        stand_in: As in `BatchedObjectives`.
+    """
+    return _layers.read(
+        model,
+        [layer_of(model, layer) for layer, _ in places],
+        pre_activation=[pre or activation != "post" for _, pre in places],
+        stand_in=stand_in,
+    )
+
+
+def _run_plainly(network: keras.Model, images) -> list:
+    # In a scope whose updates nobody takes, so that no state of a layer moves. Keras
+    # gives a bare tensor where a network has one output.
+    with keras.StatelessScope():
+        return keras.tree.flatten(network(images, training=False))
 
 
 def group_by_layers(objectives: Sequence[Objective]) -> list[list[int]]:
@@ -256,6 +248,7 @@ def score_images(
     check_choice("sign", sign, SIGNS)
     check_choice("activation", activation, ACTIVATIONS)
     check_images(model, images)
+    tell_of_randomness(model, images)
     scores = np.empty((len(objectives), len(images)), np.float32)
     for group in group_by_layers(objectives):
         members = [objectives[i] for i in group]

@@ -32,25 +32,33 @@ def functional_form(network: keras.Model) -> keras.Model:
 
 
 def is_graph(operation) -> bool:
-    """Return whether an operation is a network whose layers can be run one by one."""
-    return hasattr(functional_form(operation), "_nodes_by_depth")
+    """Return whether an operation is a network whose layers can be run one by one.
+
+    A class of one's own that computes something else than its layers in a row is none.
+    """
+    is_kerass = type(operation).call.__module__.partition(".")[0] == "keras"
+    return is_kerass and hasattr(functional_form(operation), "_nodes_by_depth")
 
 
-def all_nodes(graph: keras.Model) -> list:
-    """Return the calls of a network's layers, in order, its inputs among them."""
-    depths = graph._nodes_by_depth
-    return [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
+def origin(operation):
+    """Return the layer that a layer is a double of, itself where it is none."""
+    return vars(operation).get("_double_of", operation)
 
 
 def graph_nodes(graph: keras.Model) -> list:
     """Return the calls of a network's layers, in order, without its inputs."""
-    return [node for node in all_nodes(graph) if not node.is_input]
+    depths = graph._nodes_by_depth
+    nodes = (node for depth in sorted(depths, reverse=True) for node in depths[depth])
+    return [node for node in nodes if not node.is_input]
 
 
 def graph_form(graph: keras.Model) -> str | None:
     """Return a text that is the same for networks that differ in their weights alone.
 
     Names of layers do not count.
+
+    Args:
+        graph: With no network inside another, as `cut` makes it.
 
     Returns:
         JSON, or None where layers do not tell in their config what they do.
@@ -63,9 +71,10 @@ def graph_form(graph: keras.Model) -> str | None:
         told = _operation_form(node)
         if told is None:
             return None
-        if node.operation not in operations:  # a layer may be called twice
-            operations.append(node.operation)
-        which = operations.index(node.operation)
+        layer = origin(node.operation)  # which may be called twice
+        if layer not in operations:
+            operations.append(layer)
+        which = operations.index(layer)
         calls.append([which, told, [places[id(each)] for each in node.input_tensors]])
     inputs = [[each.shape, each.dtype] for each in graph.inputs]
     outputs = [places[id(symbol)] for symbol in graph.outputs]
@@ -79,9 +88,6 @@ def _operation_form(node) -> list | None:
     operation, options = node.operation, node.arguments.kwargs
     if any(not isinstance(value, bool | None) for value in options.values()):
         return None
-    if is_graph(operation):
-        inner = graph_form(functional_form(operation))
-        return inner and [inner, options]
     if type(operation) not in _TOLD:
         return None
     config = {

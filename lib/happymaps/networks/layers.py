@@ -1,26 +1,15 @@
 """Finding a layer of a Keras network, at any depth, and cutting the network there."""
 
-import contextlib
 import numbers
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from happymaps.backend import keras
 from happymaps.base.messages import unknown_name
-from happymaps.networks.graph import all_nodes
-
-# Layers whose whole work is an activation function: what enters them is the
-# pre-activation.
-_ACTIVATION_LAYERS = (
-    keras.layers.Activation,
-    keras.layers.ELU,
-    keras.layers.LeakyReLU,
-    keras.layers.PReLU,
-    keras.layers.ReLU,
-    keras.layers.Softmax,
-)
-
-_TRACING = threading.RLock()  # layers note calls in lists that all threads share
+from happymaps.networks.doubles import share
+from happymaps.networks.graph import is_graph
+from happymaps.networks.look_ups import LOOK_UPS, look_behind
+from happymaps.networks.pre_activation import before_activation
+from happymaps.networks.unrolled import Call, Unrolled
 
 
 def layer_paths(model: keras.Model) -> list[str]:
@@ -53,39 +42,78 @@ def cut(
     layers: Sequence[str | int],
     *,
     pre_activation: bool | Sequence[bool] = True,
+    stand_in: Callable = share,
 ) -> keras.Model:
     """Return a network from the input of `model` to the given layers.
 
-    It shares the weights of `model` and leaves it as it was; only a layer with an
-    activation of its own is doubled, without the activation, when `pre_activation`.
+    It shares the weights of `model` and leaves it as it was. All of it runs as outside
+    of training, whatever is asked of it.
 
     Args:
         model: A Functional or Sequential network with one input.
-        layers: Names, paths or indices, as in `find_layer`.
+        layers: Names, paths or indices, as in `find_layer`. One that is called several
+            times is read at its first call that the input reaches.
         pre_activation: Whether to give the values before the activation function, for
             all or for each.
+        stand_in: Function of a layer that returns what is called in its place.
 
     Returns:
-        A Functional model with one output per layer.
+        A Functional model with one output per layer. Its layers stand for those of
+        `model`, one for each call, those of networks inside in the same row.
 
     Raises:
         ValueError: No such layer, a layer whose activation cannot be taken off, a
             network that is not a graph of layers or has several inputs, or one whose
             images are channels first.
     """
+    unrolled, outputs = read(
+        model, layers, pre_activation=pre_activation, stand_in=stand_in
+    )
+    return keras.Model(unrolled.inputs[0], outputs)
+
+
+def read(
+    model: keras.Model,
+    layers: Sequence[str | int],
+    *,
+    pre_activation: bool | Sequence[bool] = True,
+    stand_in: Callable = share,
+) -> tuple[Unrolled, list]:
+    """Return a network unrolled, and the symbolic value of each layer in it.
+
+    Arguments and errors as in `cut`.
+    """
     chains = [_resolve(model, layer) for layer in layers]
     if len(model.inputs) != 1:
         raise ValueError(_several_inputs(model))
     if isinstance(pre_activation, bool):
         pre_activation = [pre_activation] * len(chains)
-    wanted = list(zip(chains, pre_activation, strict=True))
-    with _graph_restored(model):
-        traced = {
-            (pre, *map(id, chain)): _trace(model, chain, pre) for chain, pre in wanted
-        }
-        outputs = [traced[(pre, *map(id, chain))] for chain, pre in wanted]
-        _check_channels_last(model, outputs)
-        return keras.Model(model.inputs[0], outputs)
+    unrolled, values = Unrolled(model, stand_in), {}
+    keys = [
+        (pre, *map(id, chain))
+        for chain, pre in zip(chains, pre_activation, strict=True)
+    ]
+    for chain, key in zip(chains, keys, strict=True):
+        if key not in values:
+            (call, *_), pre = calls_of(unrolled, chain), key[0]
+            values[key] = (
+                before_activation(unrolled, call, stand_in) if pre else call.outputs[0]
+            )
+    _check_channels_last(model, list(values.values()))
+    return unrolled, [values[key] for key in keys]
+
+
+def calls_of(unrolled: Unrolled, chain: list) -> list[Call]:
+    """Return the calls of a layer, see `Unrolled.calls_of`.
+
+    Raises:
+        ValueError: It is inside a network that is not a graph of layers.
+    """
+    found = unrolled.calls_of(chain)
+    if not found:
+        for network in chain[:-1]:
+            _graph(network)
+    return found
 
 
 def input_shape(model: keras.Model) -> tuple[int, ...]:
@@ -112,6 +140,13 @@ def input_shape(model: keras.Model) -> tuple[int, ...]:
         )
     dtype = keras.backend.standardize_dtype(model.inputs[0].dtype)
     if "float" not in dtype:
+        for call in Unrolled(model).calls:
+            if isinstance(call.chain[-1], LOOK_UPS):
+                raise ValueError(
+                    "Supported are networks with an input that has a gradient. "
+                    f"Received: an input of {dtype}, which {call.path!r} looks up. "
+                    f"{look_behind(call.chain[-1])}"
+                )
         raise ValueError(
             "Supported are networks with an input of floating point, which has a "
             f"gradient. Received: an input of {dtype}. Rebuild the network with "
@@ -154,40 +189,13 @@ def _graph(model: keras.Model) -> keras.Model:
                 "channels)) first."
             )
         return model._functional
-    if not _has_graph(model):
+    if not is_graph(model):
         raise ValueError(
             "Expected a Functional or Sequential network, whose layers can be looked "
             f"into. Received: {type(model).__name__} {model.name!r}, a subclass of "
             "keras.Model. Rebuild it with keras.Model(inputs, outputs)."
         )
     return model
-
-
-def _has_graph(model: keras.Model) -> bool:
-    return hasattr(model, "_nodes") or getattr(model, "_functional", None) is not None
-
-
-@contextlib.contextmanager
-def _graph_restored(model: keras.Model) -> Iterator[None]:
-    """Take back what tracing notes in the layers of `model`.
-
-    Every symbolic call is noted in the layers that it starts from. Left there, the
-    notes would keep each cut network, with its doubled weights, as long as the model.
-    """
-    with _TRACING:
-        before = [(found, list(found._outbound_nodes)) for found in _operations(model)]
-        try:
-            yield
-        finally:
-            for operation, nodes in before:
-                operation._outbound_nodes[:] = nodes
-
-
-def _operations(model: keras.Model) -> Iterator:
-    for operation in _graph(model).operations:
-        yield operation
-        if isinstance(operation, keras.Model) and _has_graph(operation):
-            yield from _operations(operation)
 
 
 def _check_channels_last(model: keras.Model, outputs: Sequence) -> None:
@@ -247,48 +255,3 @@ def _chain(
         if isinstance(layer, keras.Model) and path.startswith(prefix):
             return [layer, *_chain(layer, target, path.removeprefix(prefix))]
     raise ValueError(unknown_name("layer", path, layer_paths(model)))
-
-
-def _node(model: keras.Model, layer: keras.layers.Layer):
-    """Return the call of `layer` in the graph of `model`, the first if it is shared.
-
-    Keras keeps no public record of which call of a shared or nested layer belongs to
-    which network: `layer.output` raises for the one and answers for the other graph.
-    """
-    nodes = all_nodes(_graph(model))
-    return next(node for node in nodes if node.operation is layer)
-
-
-def _trace(model: keras.Model, chain: list[keras.layers.Layer], pre_activation: bool):
-    """Return the symbolic value at the end of `chain`, from the inputs of `model`."""
-    layer, *inner = chain
-    node = _node(model, layer)
-    if inner:
-        _graph(layer)
-        entry = keras.Model(model.inputs, node.input_tensors)
-        core = keras.Model(layer.inputs, _trace(layer, inner, pre_activation))
-        return core(keras.tree.flatten(entry(model.inputs)))
-    if not pre_activation:
-        return node.outputs[0]
-    if isinstance(layer, _ACTIVATION_LAYERS):
-        return node.input_tensors[0]
-    activation = getattr(layer, "activation", None)
-    if activation is None or activation is keras.activations.linear:
-        return node.outputs[0]
-    return _without_activation(layer)(node.input_tensors[0])
-
-
-def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
-    config = layer.get_config()
-    if "activation" not in config:
-        raise ValueError(
-            f"The activation of layer {layer.name!r} cannot be taken off: its "
-            f"get_config() does not hold it. Received: a {type(layer).__name__}. Use "
-            "activation='post', or choose the layer before it."
-        )
-    name = f"{layer.name}_pre_activation"
-    double = type(layer).from_config({**config, "activation": "linear", "name": name})
-    double.build_from_config(layer.get_build_config())
-    for variable, original in zip(double.weights, layer.weights, strict=True):
-        variable.assign(original)
-    return double

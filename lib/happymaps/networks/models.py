@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from happymaps.backend import keras
+from happymaps.networks.doubles import copy_network
 
 
 def build_cnn(
@@ -128,7 +129,7 @@ def randomize_weights(model: keras.Model, *, seed: int = 0) -> keras.Model:
         seed: Of the shuffling.
     """
     rng = np.random.default_rng(seed)
-    copy = keras.models.clone_model(model)
+    copy = copy_network(model)
     copy.set_weights(
         [
             rng.permuted(weight.ravel()).reshape(weight.shape)
@@ -141,12 +142,25 @@ def randomize_weights(model: keras.Model, *, seed: int = 0) -> keras.Model:
 
 
 def fingerprint(model: keras.Model) -> str:
-    """Return 16 hex digits of a sha256 over a network's config and weights."""
+    """Return 16 hex digits of a sha256 over a network's config and weights.
+
+    And over what layers have seen with `adapt`, which neither may tell.
+    """
     config = json.dumps(model.get_config(), sort_keys=True, default=repr)
     digest = hashlib.sha256(config.encode())
     for weight in model.get_weights():
         digest.update(repr(weight.shape).encode() + weight.tobytes())
+    for layer in model._flatten_layers():
+        if hasattr(layer, "adapt"):
+            digest.update(_seen(layer).encode())
     return digest.hexdigest()[:16]
+
+
+def _seen(layer) -> str:
+    if hasattr(layer, "get_vocabulary"):
+        return repr(list(map(str, layer.get_vocabulary())))
+    found = [getattr(layer, n, None) for n in ("mean", "variance", "bin_boundaries")]
+    return repr([each if each is None else np.ravel(each).tolist() for each in found])
 
 
 def _why_not_loaded(path: Path, error: Exception) -> str:

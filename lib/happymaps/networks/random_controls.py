@@ -36,7 +36,8 @@ def fresh_weights(model: "keras.Model", *, seed: int = 0) -> "keras.Model":
     """Return a network of the same form as it is before any training.
 
     Kernels are Glorot uniform, `U(-a, a)` with `a = sqrt(6 / (fan in + fan out))`;
-    whatever has one axis (biases, statistics) starts as its layer has it.
+    whatever has one axis (biases, statistics) starts as its layer's initializer has it;
+    what a layer has seen with `adapt` stays.
 
     Source: Glorot & Bengio 2010.
 
@@ -44,17 +45,24 @@ def fresh_weights(model: "keras.Model", *, seed: int = 0) -> "keras.Model":
         model: Any network; it is not changed.
         seed: Of the kernels.
     """
-    from happymaps.backend import keras
+    from happymaps.networks.doubles import copy_network
 
     rng = np.random.default_rng(seed)
-    twin = keras.models.clone_model(model)
-    twin.set_weights([_draw(weight, rng) for weight in twin.get_weights()])
+    twin = copy_network(model)
+    starts = {
+        id(variable): getattr(layer, f"{variable.name}_initializer", None)
+        for layer in twin._flatten_layers()
+        for variable in layer._trainable_variables + layer._non_trainable_variables
+    }
+    for variable in twin.weights:
+        if len(variable.shape) > 1:
+            variable.assign(_draw(variable.numpy(), rng))
+        elif starts[id(variable)] is not None:  # none of what `adapt` has seen
+            variable.assign(starts[id(variable)](variable.shape, variable.dtype))
     return twin
 
 
 def _draw(weight: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    if weight.ndim < 2:
-        return weight
     positions = np.prod(weight.shape[:-2])
     limit = np.sqrt(6 / (positions * sum(weight.shape[-2:])))
     return rng.uniform(-limit, limit, weight.shape).astype(weight.dtype)

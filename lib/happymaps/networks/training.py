@@ -12,6 +12,10 @@ from happymaps.backend import keras, tf
 from happymaps.base.progress import progress_bar
 from happymaps.datasets.dataset import Dataset
 from happymaps.networks.checks import check_images
+from happymaps.networks.doubles import copy_network
+from happymaps.networks.randomness import tell_of_randomness
+
+_SEEN = 8  # images on which a network is seen to be random
 
 
 class Trained(NamedTuple):
@@ -54,8 +58,7 @@ def train(
             for.
     """
     _check_classifier(model, dataset)
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    copy = copy_network(model, dataset.images[:2])
     optimizer = keras.optimizers.Adam(learning_rate)
     copy.compile(optimizer, loss=_loss(copy), metrics=["accuracy"])
     learned, held_out = _validation_split(dataset, validation_fraction, seed)
@@ -87,6 +90,7 @@ def probabilities(model: keras.Model, dataset: Dataset) -> np.ndarray:
         ValueError: As in `train`.
     """
     _check_classifier(model, dataset)
+    tell_of_randomness(model, dataset.images[:_SEEN])
     parts = np.split(dataset.images, range(256, len(dataset), 256))
     outputs = np.concatenate([model(part, training=False).numpy() for part in parts])
     if outputs.shape[1] == 1:

@@ -120,7 +120,8 @@ def test_cam_inside_nested_networks(nested_network, rgb_images):
     values = model.get_layer("trunk")(rgb_images).numpy()
     weights = model.get_layer("logits").get_weights()[0][:, 1] / 36
     coarse = np.maximum(values @ weights, 0)
-    found = grad_cam(model, logit(1), rgb_images, layer="relu")
+    found = grad_cam(model, logit(1), rgb_images)
+    assert found.attrs["layer"] == "trunk/backbone/relu"
     expected = tf.image.resize(coarse[..., None], (8, 8)).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6)
     # Before the normalization and ReLU: the slope of both is in the gradient.
@@ -131,8 +132,7 @@ def test_cam_inside_nested_networks(nested_network, rgb_images):
     opened = ((before - mean) * slope + beta > 0).mean(axis=(1, 2))
     coarse = np.einsum("nyxc,nc->nyx", before, opened * slope * weights)
     expected = tf.image.resize(np.maximum(coarse, 0)[..., None], (8, 8)).numpy()
-    found = grad_cam(model, logit(1), rgb_images)
-    assert found.attrs["layer"] == "trunk/backbone/conv"
+    found = grad_cam(model, logit(1), rgb_images, layer="conv")
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
 
 
@@ -202,7 +202,7 @@ def branched(keras):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_layer_is_the_last_convolution_that_leads_to_the_objective(
+def test_the_layer_is_the_last_map_that_the_whole_objective_passes(
     branched, images, method
 ):
     objectives = {

@@ -233,8 +233,8 @@ def test_the_looked_at_channel_alone_is_computed():
     model = build((9, 11, 1), convolution("a"))
     batched = BatchedObjectives(model, [channel("a", 0)], "leaky")
     whole = BatchedObjectives(model, [layer("a")], "leaky")
-    assert [t.shape[-1] for t in batched._run(tf.zeros((1, 9, 11, 1)))] == [1]
-    assert [t.shape[-1] for t in whole._run(tf.zeros((1, 9, 11, 1)))] == [6]
+    assert [t.shape[-1] for t in batched.outputs(tf.zeros((1, 9, 11, 1)))] == [1]
+    assert [t.shape[-1] for t in whole.outputs(tf.zeros((1, 9, 11, 1)))] == [6]
 
 
 def test_dense_rows_do_not_depend_on_their_number():

@@ -276,7 +276,7 @@ def with_own_activation(keras):
         activation = staticmethod(keras.activations.relu)
 
         def call(self, values):
-            return self.activation(values)
+            return self.activation(values) + 1
 
     return Own
 
@@ -287,7 +287,7 @@ def test_an_activation_that_cannot_be_taken_off_is_refused(keras, images):
     with pytest.raises(ValueError, match=r"layer 'own' cannot be taken off.*'post'"):
         cut(model, ["own"])
     np.testing.assert_array_equal(
-        values_at(model, "own", images, pre_activation=False), images
+        values_at(model, "own", images, pre_activation=False), images + 1
     )
 
 

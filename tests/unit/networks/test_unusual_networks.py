@@ -7,6 +7,7 @@ from happymaps.backend import keras, tf
 from happymaps.maps.forward.forward_pass import NetworkPass
 from happymaps.maps.objectives import channel, unit
 from happymaps.maps.scoring import BatchedObjectives
+from happymaps.networks.layers import cut
 
 layers = keras.layers
 
@@ -107,4 +108,5 @@ def test_a_network_called_as_in_training_is_the_same():
 
 def test_numbers_of_a_nested_network_of_open_sizes_are_counted():
     # 7 x 7 x 4 of the convolution, 3 x 3 x 4 pooled, 4 averaged, 3 units.
-    assert NetworkPass(around_open_sizes((9, 9, 1))).values_per_image == 239
+    network = cut(around_open_sizes((9, 9, 1)), [-1], pre_activation=False)
+    assert NetworkPass(network).values_per_image == 239

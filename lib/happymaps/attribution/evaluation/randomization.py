@@ -13,6 +13,7 @@ import numpy as np
 from happymaps.backend import keras
 from happymaps.base.messages import unknown_name
 from happymaps.datasets import Dataset
+from happymaps.networks.doubles import copy_network
 from happymaps.networks.layers import find_layer, layer_paths
 
 
@@ -52,8 +53,7 @@ def cascading_randomization(
     for place in reversed(range(len(paths))):
         if paths[place] not in chosen:
             continue
-        copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
+        copy = copy_network(model)
         for depth in range(place, len(paths) if cumulative else place + 1):
             _initialize(find_layer(copy, paths[depth]), seed=[seed, depth])
         copies[paths[place]] = copy

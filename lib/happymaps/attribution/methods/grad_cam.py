@@ -33,8 +33,10 @@ def grad_cam(
         images: Shape `(images, *input shape)`.
         activation: `"leaky"`, `"pre"` or `"post"`.
         batch_size: >= 1.
-        layer: A name, path or index; None for the last convolution before the layers
-            that the objective reads.
+        layer: A name, path or index; None for the last map with positions that the
+            whole score passes, before the layers that the objective reads: what pools,
+            pads or drops makes no map of its own. One that is called several times is
+            taken at its first call on the way from the image to the score.
 
     Returns:
         As in `gradient`, but one value per position, never negative: the last
@@ -43,8 +45,7 @@ def grad_cam(
 
     Raises:
         ValueError: As in `gradient`; a layer without the positions of the input, or one
-            that does not lead to the objective; layers of your own that a copy by
-            `get_config()` does not reproduce.
+            that does not lead to the objective; no layer that the whole score passes.
         TypeError: As in `gradient`.
     """
     explained = Explained(model, objective, images, activation, batch_size)

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from happymaps.attribution.parts.cache import kept, weights_of
 from happymaps.attribution.parts.explained import Explained
 from happymaps.attribution.parts.labels import label_attributions
-from happymaps.attribution.parts.modified_relus import RELUS, modified_copy
+from happymaps.attribution.parts.modified_relus import other_activations
 from happymaps.backend import keras
 from happymaps.maps.objectives import Objective
-from happymaps.networks.checks import check_images
 
 
 def guided_backpropagation(
@@ -42,8 +40,7 @@ def guided_backpropagation(
         any, the result is not what the paper describes.
 
     Raises:
-        ValueError: As in `gradient`; layers of your own that a copy by `get_config()`
-            does not reproduce.
+        ValueError: As in `gradient`.
         TypeError: As in `gradient`.
     """
     return _modified_gradient(
@@ -87,14 +84,8 @@ def deconvolution(
 def _modified_gradient(
     model, objective, images, activation, batch_size, *, method: str, relu: str
 ) -> xr.DataArray:
-    check_images(model, images)
-    weights = weights_of(model)
-    copy = kept(model, weights, (relu,), lambda: modified_copy(model, RELUS[relu]))
-    explained = Explained(copy.model, objective, images, activation, batch_size)
+    explained = Explained(model, objective, images, activation, batch_size, relu=relu)
     with explained.progress(method, len(images)):
         scores, values = explained.gradients(explained.images, explained.everyone())
-    if not weights:
-        original = Explained(model, objective, images, activation, batch_size)
-        original.check_copy(scores)
-    others = ", ".join(copy.others)
+    others = ", ".join(other_activations(model))
     return label_attributions(explained, values, scores, method, not_modified=others)

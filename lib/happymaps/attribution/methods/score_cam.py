@@ -51,18 +51,17 @@ def score_cam(
     """
     explained = Explained(model, objective, images, activation, batch_size)
     base = baseline_for(baseline, explained.images)
-    paths = layers_for(explained, layer)
+    places = layers_for(explained, layer)
     scores = np.empty(len(explained.images), np.float32)
     result = np.empty((*explained.images.shape[:-1], 1), np.float32)
     with explained.progress("score_cam", 0):  # channels differ among layers
-        for owners, found in activities(explained, paths):
+        for owners, found in activities(explained, places):
             scores[owners] = found.scores
             for owner, values in zip(owners, found.values, strict=True):
                 weights = _weights(explained, owner, values, base.values[owner])
                 coarse = np.maximum(values @ weights, 0)
                 result[owner] = heat(explained, coarse[None])[0]
-    explained.check_copy(scores)
-    layers = ", ".join(dict.fromkeys(paths))
+    layers = ", ".join(dict.fromkeys(place.path for place in places))
     return label_attributions(
         explained, result, scores, "score_cam", baseline=base, layer=layers
     )

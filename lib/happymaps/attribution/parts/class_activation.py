@@ -8,23 +8,20 @@ import xarray as xr
 
 from happymaps.attribution.parts.explained import Explained, Group, compile_for
 from happymaps.attribution.parts.labels import label_attributions
+from happymaps.attribution.parts.last_map import last_map
 from happymaps.attribution.parts.positions import enlarge, position_sizes
-from happymaps.backend import keras, tf
+from happymaps.backend import tf
 from happymaps.maps.objective_checks import layer_of
-from happymaps.maps.scoring import BatchedObjectives
-from happymaps.networks import layers as _layers
-from happymaps.networks.layers import find_layer, layer_path, layer_paths
+from happymaps.maps.scoring import read_places
+from happymaps.networks.layers import layer_path, layer_paths
+from happymaps.networks.unrolled import Call
 
-_CONVOLUTIONS = tuple(
-    getattr(keras.layers, f"{kind}{rank}D{suffix}")
-    for kind, suffix, ranks in (
-        ("Conv", "", (1, 2, 3)),
-        ("Conv", "Transpose", (1, 2, 3)),
-        ("SeparableConv", "", (1, 2)),
-        ("DepthwiseConv", "", (1, 2)),
-    )
-    for rank in ranks
-)
+
+class Place(NamedTuple):
+    """Where a map is taken: the path of a layer, and which call of all it is."""
+
+    path: str
+    call: int
 
 
 class Activity(NamedTuple):
@@ -41,13 +38,12 @@ class Activity(NamedTuple):
     gradients: np.ndarray
 
 
-def layers_for(explained: Explained, layer: str | int | None) -> list[str]:
-    """Return the path of the layer to look at, for each group of objectives.
+def layers_for(explained: Explained, layer: str | int | None) -> list[Place]:
+    """Return the layer to look at, for each group of objectives.
 
     Args:
         explained: The images and objectives.
-        layer: A name, path or index; None for the last convolution before the layers
-            that the objectives read.
+        layer: A name, path or index; None for the last map that the whole score passes.
 
     Raises:
         ValueError: No such layer, one that the score does not depend on, or one without
@@ -69,20 +65,20 @@ def heat(explained: Explained, coarse: np.ndarray) -> np.ndarray:
 
 
 def activities(
-    explained: Explained, paths: list[str]
+    explained: Explained, places: list[Place]
 ) -> Iterator[tuple[np.ndarray, Activity]]:
     """Yield which images, and what a layer makes of them, in blocks.
 
     Args:
         explained: The images and objectives.
-        paths: The layer of each group.
+        places: The layer of each group.
     """
     functions = [
         explained.kept(
-            ("tapped", path, group.batched.structure),
-            lambda path=path, group=group: _tapped(explained, path, group),
+            ("tapped", place, group.batched.structure),
+            lambda place=place, group=group: _tapped(explained, place, group),
         )
-        for path, group in zip(paths, explained.groups, strict=True)
+        for place, group in zip(places, explained.groups, strict=True)
     ]
     for owners in explained.blocks_of_groups():
         found = explained.evaluate(functions, explained.images[owners], owners)
@@ -101,100 +97,72 @@ def activation_map(
         combine: Function of values and gradients, shape (images, *positions, channels),
             that gives the coarse maps, shape (images, *positions).
     """
-    paths = layers_for(explained, layer)
+    places = layers_for(explained, layer)
     scores = np.empty(len(explained.images), np.float32)
     maps = np.empty((*explained.images.shape[:-1], 1), np.float32)
+    taps = [place.call for place in places]
     with explained.progress(method, len(explained.images)):
-        for owners, found in activities(explained, paths):
+        for owners, found in activities(explained, places):
             scores[owners] = found.scores
+            explained.note_slopes(owners, found.gradients, taps)
             maps[owners] = heat(explained, combine(found.values, found.gradients))
-    explained.check_copy(scores)
-    layers = ", ".join(dict.fromkeys(paths))
+    layers = ", ".join(dict.fromkeys(place.path for place in places))
     return label_attributions(explained, maps, scores, method, layer=layers)
 
 
-def _layer_before(explained: Explained, group: Group, layer) -> str:
-    model = explained.model
-    places = [layer_of(model, place) for place, _ in group.objectives[0].places]
-    read = {id(find_layer(model, place)) for place in places}
-    network = _layers.cut(model, places, pre_activation=explained.activation != "post")
-    before = {id(find_layer(network, path)) for path in layer_paths(network)} - read
+def _layer_before(explained: Explained, group: Group, layer) -> Place:
+    model, places = explained.model, group.objectives[0].places
+    unrolled, read = read_places(model, places, explained.activation)
+    names = ", ".join(str(layer_of(model, place)) for place, _ in places)
     if layer is None:
-        path = _last_convolution(model, before, places)
-    else:
-        path = layer_path(model, layer)
-    if id(find_layer(model, path)) not in before:
+        number = last_map(unrolled, read)
+        if number is None:
+            raise ValueError(
+                f"Expected a convolution before {names}, whose map the whole score "
+                f"passes. The layers are: {', '.join(layer_paths(model))}. Name one "
+                "with positions: layer='...'."
+            )
+        return Place(unrolled.calls[number].path, number)
+    path = layer_path(model, layer)
+    before = unrolled.before(read) - set(map(id, read))
+    found = [
+        call
+        for call in unrolled.calls
+        if call.path == path
+        and id(call.outputs[0]) in before
+        and unrolled.is_reached(call.outputs[0])
+    ]
+    if not found:
         raise ValueError(
-            f"The layer must come before {', '.join(map(str, places))}, which the "
-            f"objective reads. Received: {path!r}. Choose an earlier layer."
+            "The layer must come between the input and what the objective reads, and "
+            f"must come before {names}. Received: {path!r}. Choose an earlier layer."
         )
-    _check_positions(explained, path)
-    return path
+    _check_positions(explained, found[0])
+    return Place(path, unrolled.calls.index(found[0]))
 
 
-def _last_convolution(model: keras.Model, before: set[int], places: list) -> str:
-    for path in reversed(layer_paths(model)):
-        found = find_layer(model, path)
-        if isinstance(found, _CONVOLUTIONS) and id(found) in before:
-            return path
-    raise ValueError(
-        f"Expected a convolution before {', '.join(map(str, places))}, which the "
-        f"objective reads. The layers are: {', '.join(layer_paths(model))}. Name "
-        "another layer with positions: layer='...'."
-    )
-
-
-def _check_positions(explained: Explained, path: str) -> None:
-    network = _layers.cut(explained.model, [path], pre_activation=False)
-    shape, expected = tuple(network.outputs[0].shape)[1:], explained.images.shape[1:]
+def _check_positions(explained: Explained, call: Call) -> None:
+    shape, expected = tuple(call.outputs[0].shape)[1:], explained.images.shape[1:]
     if len(shape) != len(expected) or len(shape) < 2 or None in shape:
         raise ValueError(
             "Expected a layer with the positions of the input, whose shape is "
-            f"{expected}. Received: {path!r} with outputs of shape {shape}. Choose a "
-            "convolution or pooling layer: layer='...'."
+            f"{expected}. Received: {call.path!r} with outputs of shape {shape}. "
+            "Choose a convolution or pooling layer: layer='...'."
         )
 
 
-def _tapped(explained: Explained, path: str, group: Group):
+def _tapped(explained: Explained, place: Place, group: Group):
     """Return the compiled function of (inputs, rows) that gives an `Activity`."""
-    taken = []
-    copy = _tapped_copy(explained.model, path, taken)
-    batched = BatchedObjectives(
-        copy, group.objectives, explained.activation, plain=True
-    )
+    batched = explained.batched(group.objectives, tap=place.call)
 
     def differentiate(batched, inputs, rows):
-        taken.clear()
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape() as tape:
             tape.watch(inputs)
-            score = batched.score(inputs, rows, tf.ones(tf.shape(inputs)[:1]))
-        values = taken[0]
+            outputs = batched.outputs(inputs)
+            signs = tf.ones(tf.shape(inputs)[:1])
+            score = batched.score_outputs(outputs, rows, signs)
+        values = outputs[-1]
         found = tape.gradient(score, values, unconnected_gradients="zero")
         return score, tf.cast(values, tf.float32), tf.cast(found, tf.float32)
 
     return compile_for(differentiate, batched, explained.images.shape[1:])
-
-
-def _tapped_copy(model: keras.Model, path: str, taken: list) -> keras.Model:
-    """Return a copy whose layer notes what it returns.
-
-    A copy, because a nested network gives away no tensor of its inside that the rest
-    of the network would be computed from.
-    """
-    target = find_layer(model, path)
-
-    def clone(layer):
-        double = type(layer).from_config(layer.get_config())
-        if layer is target:
-            call = double.call
-
-            def call_and_note(*arguments, **options):
-                taken.append(call(*arguments, **options))
-                return taken[-1]
-
-            double.call = call_and_note
-        return double
-
-    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
-    copy.set_weights(model.get_weights())
-    return copy

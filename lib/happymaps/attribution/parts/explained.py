@@ -6,18 +6,22 @@ scored under the owner's objective. At most `batch_size` inputs are in the netwo
 """
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from happymaps.attribution.parts.cache import kept, weights_of
+from happymaps.attribution.parts.modified_relus import stand_in
 from happymaps.attribution.parts.option_checks import check_count
 from happymaps.backend import keras, tf
 from happymaps.base.progress import progress_bar
 from happymaps.maps.objectives import Objective, check_objectives
 from happymaps.maps.scoring import ACTIVATIONS, BatchedObjectives, group_by_layers
+from happymaps.maps.slopes import describe_end
 from happymaps.networks.checks import check_choice, check_images
+from happymaps.networks.randomness import tell_of_randomness
 
 
 class Group(NamedTuple):
@@ -44,6 +48,7 @@ class Explained:
         images: Shape `(images, *input shape)`.
         activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
         batch_size: >= 1.
+        relu: What stands for ReLUs, one of `RELUS`; empty for themselves.
 
     Raises:
         ValueError: Images that do not fit the network, none, or another number of
@@ -58,6 +63,8 @@ class Explained:
         images: np.ndarray,
         activation: str,
         batch_size: int,
+        *,
+        relu: str = "",
     ) -> None:
         check_choice("activation", activation, ACTIVATIONS)
         check_count("batch_size", batch_size)
@@ -65,13 +72,15 @@ class Explained:
         self.model, self.activation, self.batch_size = model, activation, batch_size
         self.images = np.asarray(images, np.float32)
         self.objectives = _one_per_image(objective, len(self.images))
-        self._bar = None
+        tell_of_randomness(model, self.images)
+        self._bar, self._relu = None, relu
+        self._sloped, self._taps = None, None
         self._weights = weights_of(model)
         different = check_objectives(list(dict.fromkeys(self.objectives)))
         self.groups, places = [], {}
         for number, members in enumerate(group_by_layers(different)):
             chosen = [different[member] for member in members]
-            self.groups.append(Group(chosen, self._batched(chosen)))
+            self.groups.append(Group(chosen, self._kept_batched(chosen)))
             places |= {o: (number, row) for row, o in enumerate(chosen)}
         found = [places[objective] for objective in self.objectives]
         self._group_of, self._row_of = np.array(found, int).T
@@ -105,11 +114,51 @@ class Explained:
     def gradients(self, inputs: np.ndarray, owners: np.ndarray) -> list[np.ndarray]:
         """Return the scores, shape (inputs,), and their gradients, as the inputs."""
         functions = [self.compiled("gradient", g, _gradient) for g in self.groups]
-        return self.evaluate(functions, inputs, owners)
+        scores, gradients = self.evaluate(functions, inputs, owners)
+        self.note_slopes(owners, gradients)
+        return [scores, gradients]
+
+    def note_slopes(
+        self,
+        owners: np.ndarray,
+        gradients: np.ndarray,
+        taps: Sequence[int] | None = None,
+    ) -> None:
+        """Note which images had a gradient other than zero somewhere.
+
+        Args:
+            owners: The image of each input.
+            gradients: First axis of the inputs.
+            taps: For each group, which call the gradient was to reach; None for the
+                image.
+        """
+        if self._sloped is None:
+            self._sloped, self._taps = np.zeros(len(self.images), bool), taps
+        self._sloped[owners[gradients.any(axis=tuple(range(1, gradients.ndim)))]] = True
+
+    def _tell_of_no_gradient(self) -> None:
+        """Warn of images that no gradient has reached, with the layer where it ends."""
+        flat = [] if self._sloped is None else np.flatnonzero(~self._sloped)
+        if not len(flat):
+            return
+        number, row = self._group_of[flat[0]], self._row_of[flat[0]]
+        batched = BatchedObjectives(
+            self.model, self.groups[number].objectives, self.activation, plain=True,
+            tap=None if self._taps is None else self._taps[number],
+        )  # fmt: skip
+        image = tf.constant(self.images[flat[:1]])
+        layer = batched.gradient_end(image, batched.rows(np.array([row])))
+        if layer is not None:  # else modified ReLUs alone have let nothing through
+            warnings.warn(
+                f"The gradient of {self.objectives[flat[0]].name} is zero everywhere "
+                f"in {len(flat)} of {len(self.images)} inputs, and their maps say "
+                f"nothing. {describe_end(layer)}",
+                stacklevel=4,
+            )
 
     def kept(self, key: tuple, make: Callable):
         """Return what `make()` makes of the network, or has made of it before."""
-        return kept(self.model, self._weights, key, make)
+        return kept(self.model, self._weights, (self._relu, *key), make)
 
     def compiled(self, key, group: Group, function: Callable):
         """Return a compiled function of (batched, inputs, rows), kept between calls.
@@ -120,22 +169,6 @@ class Explained:
         return self.kept(
             (key, batched.structure), lambda: compile_for(function, batched, shape)
         )
-
-    def check_copy(self, scores: np.ndarray) -> None:
-        """Raise a ValueError if a copy of the network scored the images otherwise.
-
-        A copy is what config and weights say. Layers of the user's own may be more.
-        """
-        if self._weights:
-            return
-        own = self.scores(self.images, self.everyone())
-        if not np.allclose(own, scores, rtol=1e-3, atol=1e-5, equal_nan=True):
-            raise ValueError(
-                "This method works on a copy of the network, which has to score the "
-                f"images as the network does. Received: {scores[0]} instead of "
-                f"{own[0]}. Let get_config() of your own layers hold all that they "
-                "depend on, or use a method that needs no copy, such as gradient."
-            )
 
     def evaluate(
         self, functions: Sequence[Callable], inputs: np.ndarray, owners: np.ndarray
@@ -158,12 +191,18 @@ class Explained:
                 self._bar.update(len(groups))
         return results
 
-    def _batched(self, objectives: list[Objective]) -> BatchedObjectives:
+    def _kept_batched(self, objectives: list[Objective]) -> BatchedObjectives:
         key = ("objectives", self.activation, *objectives)
-        options = {"activation": self.activation, "plain": True}
-        return self.kept(
-            key, lambda: BatchedObjectives(self.model, objectives, **options)
-        )
+        return self.kept(key, lambda: self.batched(objectives))
+
+    def batched(
+        self, objectives: list[Objective], tap: int | None = None
+    ) -> BatchedObjectives:
+        """Return objectives made ready for batches, see `BatchedObjectives`."""
+        return BatchedObjectives(
+            self.model, objectives, self.activation,
+            plain=True, stand_in=stand_in(self._relu), tap=tap,
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def progress(self, method: str, total: int) -> Iterator[None]:
@@ -173,6 +212,7 @@ class Explained:
                 yield
             finally:
                 self._bar = None
+        self._tell_of_no_gradient()
 
 
 def compile_for(

@@ -1,4 +1,4 @@
-"""Copies of a network whose ReLUs pass gradients on by another rule.
+"""ReLUs that pass gradients on by another rule.
 
 With g the gradient that arrives at a ReLU of input z, it passes on
 
@@ -9,13 +9,15 @@ With g the gradient that arrives at a ReLU of input z, it passes on
 Source: Springenberg et al. 2015, arXiv:1412.6806 (their figure 1 has all three).
 """
 
-from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 from happymaps.backend import keras, tf
+from happymaps.networks.doubles import share, share_deeply
+from happymaps.networks.graph import functional_form, graph_nodes, is_graph
 
 # Activations that users of guided backpropagation do not expect to be modified.
 _OUTPUT_ACTIVATIONS = ("linear", "softmax", "sigmoid")
+_RELU_FUNCTIONS = (keras.activations.relu, keras.ops.relu, tf.nn.relu)
 _ACTIVATION_LAYERS = (
     keras.layers.ELU,
     keras.layers.LeakyReLU,
@@ -45,71 +47,67 @@ def rectified_relu(values):
 RELUS = {"guided": guided_relu, "rectified": rectified_relu}
 
 
-class ModifiedCopy(NamedTuple):
-    """A copy of a network, and what in it has another activation than wished.
-
-    Attributes:
-        model: With the same names, places of layers and weights.
-        others: Names of the layers to tell the user about, sorted: those whose
-            activation is no plain ReLU and so was not modified; or, of those forced,
-            the ones that were no ReLU before.
-    """
-
-    model: keras.Model
-    others: list[str]
-
-
-def modified_copy(
-    model: keras.Model, relu: Callable, *, forced: Collection | None = None
-) -> ModifiedCopy:
-    """Return a copy of a network in which another function stands for ReLU.
-
-    Modified are `activation="relu"` and ReLU layers without limits, slope or threshold,
-    nested and wrapped ones too, and no other activation.
+def stand_in(relu: str) -> Callable:
+    """Return a function of a layer that returns what is called in its place.
 
     Args:
-        model: A Functional or Sequential network; it is not changed.
-        relu: The function, such as one of `RELUS`.
-        forced: Layers whose activation is replaced whatever it was; None for none.
+        relu: What stands for ReLUs, one of `RELUS`; empty for themselves.
     """
-    forced_ids = {id(layer) for layer in forced or ()}
-    others = set()
 
-    def clone(layer):
-        if _is_relu(layer) and isinstance(layer, keras.Layer):
-            policy = layer.dtype_policy
-            return keras.layers.Activation(relu, name=layer.name, dtype=policy)
-        if _is_relu(layer):
-            return _ModifiedRelu(relu, layer.name)
-        config = layer.get_config()
-        if id(layer) in forced_ids and "activation" in config:
-            if config["activation"] != "relu":
-                others.add(layer.name)
-            config["activation"] = relu
-        elif forced is None and _has_other_activation(layer, config):
-            others.add(layer.name)
-        return type(layer).from_config(_replaced(config, relu))
+    def double(layer):
+        return replace_relus(share_deeply(layer), RELUS[relu])
 
-    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
-    copy.set_weights(model.get_weights())
-    return ModifiedCopy(copy, sorted(others))
+    return double if relu else share
 
 
-class _ModifiedRelu(keras.Operation):
-    """A ReLU that is no layer, which would shift the places of those after it."""
+def replace_relus(layer, relu: Callable):
+    """Put a function in the place of each ReLU of a double, and return the double.
 
-    def __init__(self, relu, name: str) -> None:
-        super().__init__(name=name)
-        self._relu = relu
+    Replaced are `activation="relu"` and ReLU layers without limits, slope or threshold,
+    those inside other layers too, and no other activation.
+    """
+    for each in _layers_of(layer):
+        if _is_relu(each):
+            vars(each)["call"] = relu
+        for name, value in list(_activations(each)):
+            if value in _RELU_FUNCTIONS:
+                vars(each)[name] = relu
+    return layer
 
-    def call(self, values):
-        return self._relu(values)
 
-    def compute_output_spec(self, values):
-        return keras.KerasTensor(values.shape, values.dtype)
+def other_activations(model: keras.Model) -> list[str]:
+    """Return the names of the layers whose activation is no plain ReLU, sorted.
 
-    def get_config(self):
-        return {"name": self.name, "relu": self._relu.__name__}
+    Linear, softmax and sigmoid ones are not among them: nobody expects them replaced.
+    """
+    return sorted(
+        {
+            operation.name
+            for operation in operations_of(model)
+            if any(map(_has_other_activation, _layers_of(operation)))
+        }
+    )
+
+
+def operations_of(model: keras.Model) -> Iterator:
+    """Yield the layers and operations of a network, those of networks inside too."""
+    for node in graph_nodes(functional_form(model)):
+        if is_graph(node.operation):
+            yield from operations_of(node.operation)
+        else:
+            yield node.operation
+
+
+def _layers_of(operation) -> list:
+    if isinstance(operation, keras.layers.Layer):
+        return list(operation._flatten_layers())
+    return [operation]
+
+
+def _activations(operation) -> Iterator[tuple]:
+    for name, value in vars(operation).items():
+        if name.endswith("activation") and callable(value):
+            yield name, value
 
 
 def _is_relu(operation) -> bool:
@@ -124,33 +122,11 @@ def _is_relu(operation) -> bool:
     )
 
 
-def _has_other_activation(layer, config: dict) -> bool:
-    usual = ("relu", *_OUTPUT_ACTIVATIONS)
-    return isinstance(layer, _ACTIVATION_LAYERS) or any(
-        key.endswith("activation") and value is not None and value not in usual
-        for key, value in _entries(config)
+def _has_other_activation(layer) -> bool:
+    if isinstance(layer, _ACTIVATION_LAYERS):
+        return not _is_relu(layer)
+    return any(
+        value not in _RELU_FUNCTIONS
+        and getattr(value, "__name__", None) not in _OUTPUT_ACTIVATIONS
+        for _, value in _activations(layer)
     )
-
-
-def _entries(config) -> Iterator[tuple[str, object]]:
-    """Yield the keys and values of a layer's config at any depth."""
-    if isinstance(config, dict):
-        yield from config.items()
-        config = list(config.values())
-    if isinstance(config, list | tuple):
-        for item in config:
-            yield from _entries(item)
-
-
-def _replaced(config, relu):
-    """Return a layer's config with each ReLU, at any depth, replaced by a function."""
-    if isinstance(config, list | tuple):
-        return type(config)(_replaced(item, relu) for item in config)
-    if not isinstance(config, dict):
-        return config
-    return {
-        key: relu
-        if key.endswith("activation") and value == "relu"
-        else _replaced(value, relu)
-        for key, value in config.items()
-    }

@@ -10,6 +10,7 @@ from happymaps.diagnosis.advice.wording import count, listing, quote
 def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     """Return what cannot be told, and why: `question` and `why`."""
     found = [
+        *_unknown_draws(findings),
         *_unknown_outputs(findings),
         (
             "Whether all this holds for new images",
@@ -93,6 +94,11 @@ def _unknown_units(findings: Mapping) -> list[tuple]:
     for why, quantity in list(units["reasons"].items())[:3]:
         found.append((f"What {count(quantity, 'unit')} looked at respond to", why))
     return found
+
+
+def _unknown_draws(findings: Mapping) -> list[tuple]:
+    question = "What the network answers when it is asked again"
+    return [(question, why) for why in findings["model"]["randomness"]]
 
 
 def _unknown_outputs(findings: Mapping) -> list[tuple]:

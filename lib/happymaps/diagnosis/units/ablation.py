@@ -204,7 +204,7 @@ def _arguments(node, values: dict) -> list:
 
 def _run(node, values: dict) -> list:
     arguments, options = node.arguments.fill_in(values)
-    if getattr(node.operation, "_call_has_training_arg", False):
+    if isinstance(node.operation, keras.layers.Layer):
         options = {**options, "training": False}
     return keras.tree.flatten(node.operation(*arguments, **options))
 

@@ -85,10 +85,12 @@ def is_told_by_config(model: keras.Model) -> bool:
 
 
 def _functions(layer: keras.layers.Layer) -> list:
-    values = vars(layer).values()
-    return [value for value in values if isinstance(value, types.FunctionType)]
+    """Return the functions that a layer holds, those of Keras's own objects not."""
+    found = [value for value in vars(layer).values() if callable(value)]
+    kinds = (types.FunctionType, types.BuiltinFunctionType, type)
+    return [each if isinstance(each, kinds) else type(each) for each in found]
 
 
 def _is_known(thing) -> bool:
-    package = thing.__module__.split(".")[0]
+    package = (thing.__module__ or "").split(".")[0]
     return package in ("keras", "happymaps")

@@ -113,7 +113,12 @@ class Ascent:
         with np.errstate(over="ignore", invalid="ignore"):  # told by the diagnosis
             gradient_rms = np.sqrt(np.mean(np.square(gradient), axis=axes))
             gradient_mean = np.mean(gradient, axis=axes)
+        has_no_slope = gradient_rms == 0
+        if has_no_slope.any():  # where penalties have moved it, it may have found one
+            _, last = self._call(self._probe, state.best, batch.rows, batch.signs)
+            has_no_slope &= ~np.any(last, axis=axes)
         return {
+            "has_no_slope": has_no_slope,
             "image": state.best.numpy(),
             "score_start": score.numpy(),
             "score_end": score_end.numpy(),

@@ -3,13 +3,13 @@
 import collections
 import functools
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from happymaps.backend import keras, tf
 from happymaps.maps.forward import layers as fast_layers
 from happymaps.maps.forward import pooling as fast_pooling
 from happymaps.maps.forward.weights import WeightValues
-from happymaps.networks.graph import functional_form, graph_form, graph_nodes, is_graph
+from happymaps.networks.graph import graph_form, graph_nodes
 
 # Layers whose numbers for an image were seen to be the same bits alone and beside any
 # other images, those with strides as long as there is one other; functions with
@@ -42,26 +42,23 @@ class NetworkPass:
         network: As `happymaps.networks.layers.cut` makes it.
         stop_before: Positions of the outputs for which the input of the last layer is
             wanted instead. See `last_layers`.
-        weights: Where to add what is read, for a network inside another.
     """
 
-    def __init__(
-        self,
-        network: keras.Model,
-        stop_before: Collection[int] = (),
-        weights: WeightValues | None = None,
-    ) -> None:
-        self._graph = functional_form(network)
-        self.weights = WeightValues() if weights is None else weights
+    def __init__(self, network: keras.Model, stop_before: Collection[int] = ()) -> None:
+        self._graph = network
+        self.weights = WeightValues()
         self._calls = dict(_calls(self._graph, stop_before, self.weights))
         # The weights as values: a function that reads variables is tied to its session.
         left = [call for call in self._calls.values() if isinstance(call, _KerasCall)]
         variables = {id(v): v for call in left for v in call.variables}
         self._variables = [(v, self.weights.add(v)) for v in variables.values()]
-        self.values_per_image, _ = _measure(self._graph, self._graph.inputs)
-        self.batch_multiple = max(
-            (_multiple(layer) for layer in _flat_layers(self._graph)), default=1
+        nodes = graph_nodes(network)
+        symbols = [symbol for node in nodes for symbol in node.outputs]
+        self.values_per_image = sum(
+            math.prod(size or 1 for size in symbol.shape[1:]) for symbol in symbols
         )
+        multiples = (_multiple(node.operation) for node in nodes)
+        self.batch_multiple = max(multiples, default=1)
 
     def __call__(self, images) -> list:
         """Return the outputs for images, as a list."""
@@ -85,13 +82,7 @@ class NetworkPass:
 
 def last_layers(network: keras.Model) -> list:
     """Return the layer that makes each output, None where it is used elsewhere too."""
-    graph = functional_form(network)
-    return [_last_layer(graph, position) for position in range(len(graph.outputs))]
-
-
-def _is_trained(node) -> bool:
-    """Return whether the call is one as in training, whatever is asked of the rest."""
-    return bool(node.arguments.kwargs.get("training"))
+    return [_last_layer(network, position) for position in range(len(network.outputs))]
 
 
 def _sized(values, symbol):
@@ -117,10 +108,6 @@ def _last_layer(graph: keras.Model, position: int):
     node = _maker(graph, position)
     if node is None or _uses(graph)[id(graph.outputs[position])] > 1:
         return None
-    if is_graph(node.operation):
-        inner = functional_form(node.operation)
-        single = len(inner.inputs) == len(inner.outputs) == 1  # as `_nested` wants it
-        return _last_layer(inner, 0) if single and not _is_trained(node) else None
     return node.operation if len(node.input_tensors) == 1 else None
 
 
@@ -134,12 +121,11 @@ def _calls(graph: keras.Model, stop_before: Collection[int], weights: WeightValu
         follower = by_input.get(id(node.outputs[0]))
         alone = follower is not None and uses[id(node.outputs[0])] == 1
         if id(node) in stopped:
-            nested = isinstance(node.operation, keras.Model)
-            inner = _nested(node.operation, weights, (0,)) if nested else _unchanged
-            yield id(node), inner
+            yield id(node), lambda values, **_: values
         elif id(node) in pooled:
             layer, pool = pooled[id(node)], node.operation
-            yield id(node), fast_pooling.pooled_relu(layer, pool, weights)
+            run = fast_pooling.pooled_relu(layer, pool, weights)
+            yield id(node), _in_single(run)
         elif alone and _is_pooled_relu(node.operation, follower.operation):
             pooled[id(follower)] = node.operation
             linear = fast_layers.linear_convolution(node.operation, weights)
@@ -157,22 +143,18 @@ def _is_pooled_relu(layer, follower) -> bool:
 
 
 class _KerasCall:
-    """A call of a layer or network as Keras does it, not as in training."""
+    """A call of a layer as Keras does it."""
 
     def __init__(self, operation) -> None:
         self._operation = operation
         self.variables = getattr(operation, "variables", [])  # a layer's
 
     def __call__(self, *arguments, **options):
-        if getattr(self._operation, "_call_has_training_arg", False):
-            options = {"training": False, **options}
         return self._operation(*arguments, **options)
 
 
 def _call(node, weights: WeightValues) -> Callable:
     operation = node.operation
-    if is_graph(operation) and not _is_trained(node):
-        return _nested(operation, weights)
     if fast_layers.is_plain_convolution(operation):
         return _in_single(fast_layers.convolution(operation, weights))
     if fast_layers.is_plain_dense(operation):
@@ -185,50 +167,6 @@ def _call(node, weights: WeightValues) -> Callable:
 def _in_single(function: Callable) -> Callable:
     """Return a function that takes the values of layers of half precision too."""
     return lambda values, **_: function(tf.cast(values, tf.float32))
-
-
-def _nested(
-    model: keras.Model, weights: WeightValues, stop_before: Collection[int] = ()
-) -> Callable:
-    graph = functional_form(model)
-    if len(graph.inputs) != 1:
-        return _KerasCall(model)
-    run = NetworkPass(graph, stop_before, weights)
-    return lambda values, **_: run(keras.tree.flatten(values)[0])
-
-
-def _unchanged(values):
-    return values
-
-
-def _flat_layers(graph: keras.Model):
-    for node in graph_nodes(graph):
-        if is_graph(node.operation):
-            yield from _flat_layers(functional_form(node.operation))
-        else:
-            yield node.operation
-
-
-def _measure(graph: keras.Model, inputs: Sequence) -> tuple[int, list]:
-    """Return how many numbers the layers make of an image, and symbolic outputs.
-
-    A network inside another may be of open sizes: those of its inputs tell the others.
-    """
-    values, total = dict(zip(map(id, graph.inputs), inputs, strict=True)), 0
-    for node in graph_nodes(graph):
-        outputs = node.outputs
-        if is_graph(node.operation):
-            inner = [values[id(symbol)] for symbol in node.input_tensors]
-            count, outputs = _measure(functional_form(node.operation), inner)
-            total += count
-        else:
-            if any(None in symbol.shape[1:] for symbol in outputs):
-                arguments, options = node.arguments.fill_in(values)
-                spec = node.operation.compute_output_spec(*arguments, **options)
-                outputs = keras.tree.flatten(spec)
-            total += sum(math.prod(n or 1 for n in o.shape[1:]) for o in outputs)
-        values |= zip(map(id, node.outputs), outputs, strict=True)
-    return total, [values[id(symbol)] for symbol in graph.outputs]
 
 
 def _multiple(layer) -> int:
