@@ -31,9 +31,10 @@ from happymaps.diagnosis.behavior.pruning_effects import measure_removal
 from happymaps.diagnosis.behavior.relevance import relevance_maps, shuffled_relevance
 from happymaps.diagnosis.behavior.unit_counts import count_units
 from happymaps.diagnosis.units.diagnosing import diagnose_units
-from happymaps.networks.inspection import activation_name, output_layer
+from happymaps.networks.batches import run
 from happymaps.networks.layers import cut, image_shape
 from happymaps.networks.models import fingerprint
+from happymaps.networks.outputs import LINEAR, output_kind, state_outputs
 from happymaps.networks.randomness import describe, find_randomness
 from happymaps.networks.training import probabilities
 
@@ -261,6 +262,7 @@ def _layer_sizes(model: keras.Model, units: xr.Dataset) -> dict[str, int]:
 
 
 def _describe_model(model: keras.Model, images: np.ndarray) -> dict:
+    kind = output_kind(model, run(model, images[:_NUM_ASKED_TWICE]))
     return {
         "randomness": describe(find_randomness(model, images[:_NUM_ASKED_TWICE])),
         "name": model.name,
@@ -268,13 +270,8 @@ def _describe_model(model: keras.Model, images: np.ndarray) -> dict:
         "input": list(image_shape(model)),
         "num_parameters": int(model.count_params()),
         "num_layers": len(model.layers),
-        "is_single_logit": _is_single_logit(model),
+        "is_single_logit": model.output_shape[-1] == 1 and kind == LINEAR,
     }
-
-
-def _is_single_logit(model: keras.Model) -> bool:
-    is_linear = activation_name(model, output_layer(model)) == "linear"
-    return model.output_shape[-1] == 1 and is_linear
 
 
 def _describe_dataset(dataset: Dataset) -> dict:

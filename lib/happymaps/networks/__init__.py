@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "hold_inputs": "held_inputs",
         "probabilities": "training",
         "randomize_weights": "models",
+        "state_outputs": "outputs",
         "save_model": "models",
         "study_network": "study",
         "train": "training",
