@@ -34,7 +34,7 @@ from happymaps.diagnosis.units.diagnosing import diagnose_units
 from happymaps.networks.batches import run
 from happymaps.networks.layers import cut, image_shape
 from happymaps.networks.models import fingerprint
-from happymaps.networks.outputs import LINEAR, output_kind, state_outputs
+from happymaps.networks.outputs import LINEAR, output_kind
 from happymaps.networks.randomness import describe, find_randomness
 from happymaps.networks.training import probabilities
 

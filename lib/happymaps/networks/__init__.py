@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "evaluate": "training",
         "fingerprint": "models",
         "hold_inputs": "held_inputs",
+        "include_preprocessing": "fed",
         "probabilities": "training",
         "randomize_weights": "models",
         "state_outputs": "outputs",
