@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from happymaps.backend import has_gpu, keras
+from happymaps.base.progress import progress_bar
 from happymaps.networks.graph import graph_nodes
 from happymaps.networks.unrolled import Unrolled
 
@@ -53,5 +54,10 @@ def run(model: keras.Model, images: np.ndarray, *, most: int = 256) -> np.ndarra
         most: Images at once, where memory bears them.
     """
     size = images_at_once(model, most)
-    parts = np.split(images, range(size, len(images), size))
-    return np.concatenate([model(part, training=False).numpy() for part in parts])
+    found = []
+    with progress_bar(len(images), "images", "image") as bar:
+        for start in range(0, len(images), size):
+            part = images[start : start + size]
+            found.append(model(part, training=False).numpy())
+            bar.update(len(part))
+    return np.concatenate(found)

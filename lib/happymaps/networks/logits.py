@@ -44,7 +44,7 @@ def read_logits(model: keras.Model, unrolled: Unrolled, stand_in: Callable):
     if kind in (None, LINEAR):
         return output
     found = _before_last_step(unrolled, kind, stand_in)
-    found = _logits_of(output) if found is None else found
+    found = _logits_of(output, kind) if found is None else found
     return unrolled.take_in(found)
 
 
@@ -85,9 +85,9 @@ def _call_of(unrolled: Unrolled, symbol):
     return next(made, None)
 
 
-def _logits_of(probabilities):
+def _logits_of(probabilities, kind: str):
     values = keras.ops.clip(probabilities, _LEAST, 1 - _LEAST)
     logs = keras.ops.log(values)
-    if probabilities.shape[-1] > 1:
+    if kind != SIGMOID:
         return logs
     return logs - keras.ops.log(1 - values)

@@ -6,19 +6,22 @@ sum to one, or fill [0, 1], tells what they are, however these steps were writte
 activation, an operation, an average of several networks.
 """
 
+import contextlib
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import special
 
 from happymaps.backend import keras, tf
+from happymaps.networks.batches import run
 from happymaps.networks.graph import origin
 from happymaps.networks.unrolled import Unrolled
 
 SOFTMAX, SIGMOID, LINEAR = "softmax", "sigmoid", "linear"
 STATED = ("probabilities", "logits")
 _LEAST = 1e-7  # probability, as in Keras's cross-entropy
+_FEW = 16  # images that show whether a layer's activation is its last step
 _PROBED = 96  # rows of made-up values
 _LARGEST = 30.0  # of them, so that a sigmoid comes near 0 and 1
 _MOST_VALUES = 4_000_000  # of a step that is still run on made-up values
@@ -47,6 +50,28 @@ def state_outputs(model: keras.Model, meaning: str) -> None:
     _stated.pop(model, None)
     if meaning:
         _stated[model] = meaning
+
+
+@contextlib.contextmanager
+def stated(model: keras.Model, meaning: str) -> Iterator[None]:
+    """Have it noted for a while what the outputs of a network mean."""
+    before = _stated.get(model, "")
+    state_outputs(model, meaning or before)
+    try:
+        yield
+    finally:
+        state_outputs(model, before)
+
+
+def find_meaning(model: keras.Model, images: np.ndarray) -> str:
+    """Return one of `STATED`; the images are looked at where nothing else tells.
+
+    Raises:
+        ValueError: It cannot be told.
+    """
+    is_known = model in _stated or kind_by_steps(model) is not None
+    outputs = run(model, images[:_FEW] if is_known else images)
+    return "logits" if output_kind(model, outputs) == LINEAR else "probabilities"
 
 
 def state_alike(copy: keras.Model, model: keras.Model) -> None:

@@ -96,9 +96,10 @@ def compare_readings(
 
     Returns:
         `accuracy` and `balanced_accuracy` as it is fed now, `num_tried`, and
-        `readings`, the best first: `name`, `options` (of `happymaps diagnose`, to
-        feed it so), `accuracy`, `balanced_accuracy`, `gain` in balanced accuracy, and the `probability` that chance alone would make as many
-        images right that were wrong (McNemar's exact test, times the readings tried).
+        `readings`, the best first: `name`, `options` (of `happymaps diagnose`, to feed
+        it so), `accuracy`, `balanced_accuracy`, `gain` in balanced accuracy, and the
+        `probability` that chance alone would make as many images right that were wrong
+        (McNemar's exact test, times the readings tried).
     """
     fed = preprocessing.apply(images)
     now = predict(fed)
