@@ -130,7 +130,9 @@ def diagnose(
             model, dataset, layers,
             maps_per_layer=maps_per_layer, seeds=seeds, num_steps=num_steps,
         )  # fmt: skip
-        few = dataset.take(_choose(dataset.labels, effort.num_images, seed))
+        few = dataset
+        if effort.num_images < len(dataset):
+            few = dataset.take(_choose(dataset.labels, effort.num_images, seed))
         report(f"how it takes its images{effort.estimate(spent)}")
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
         some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
@@ -212,7 +214,7 @@ def _measure_behavior(
             dataset.class_names,
             pixel_range=pixel_range,
             seed=seed,
-        ),  # fmt: skip
+        ),
     }
 
 

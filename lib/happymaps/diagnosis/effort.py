@@ -88,11 +88,10 @@ def plan_effort(
     num_images = min(num_images, len(dataset))
     num_relevance = int(np.clip(_RELEVANCE_VALUES // largest, *_RELEVANCE_IMAGES))
     rounds = BOTH_WAYS * num_steps * (seeds + _OTHER_STARTS)
+    sizes = {path: each.outputs[0].shape[-1] for path, each in ends.items()}
     work = {
-        path: values[path]
-        * rounds
-        * min(maps_per_layer or np.inf, each.output.shape[-1])
-        for path, each in ends.items()
+        path: values[path] * rounds * min(maps_per_layer or size, size)
+        for path, size in sizes.items()
     }
     chosen = every if layers is not None else _spread(every, work)
     tried = len(READINGS) + 1 + 2 * len(CHANGES)
