@@ -4,10 +4,8 @@ import numpy as np
 
 from happymaps.backend import keras
 from happymaps.maps.objectives import Objective, logit
-from happymaps.networks.batches import run
-from happymaps.networks.checks import check_images
-from happymaps.networks.outputs import output_kind, to_probabilities
-from happymaps.networks.randomness import tell_of_randomness
+from happymaps.maps.scoring import score_images
+from happymaps.networks.outputs import LINEAR, kind_by_steps, output_kind
 
 
 def predicted_objectives(model: keras.Model, images: np.ndarray) -> list[Objective]:
@@ -30,10 +28,12 @@ def predicted_objectives(model: keras.Model, images: np.ndarray) -> list[Objecti
             f"Received: output shape {shape}. Name the objectives yourself, such as "
             "unit(layer, index)."
         )
-    check_images(model, images)
-    tell_of_randomness(model, images)
-    outputs = run(model, np.asarray(images, np.float32))
-    classes = to_probabilities(outputs, output_kind(model, outputs)).argmax(axis=1)
-    if shape[1] == 1:
-        return [logit(0) if index else -logit(0) for index in classes]
-    return [logit(index) for index in classes.tolist()]
+    classes = [logit(index) for index in range(shape[1])]
+    scores = score_images(model, classes, images).values
+    if len(classes) > 1:
+        return [classes[index] for index in scores.argmax(axis=0)]
+    (only,), (score,) = classes, scores
+    kind, limit = output_kind(model, score[:, None]), 0.0
+    if kind != LINEAR and kind_by_steps(model) is None:
+        limit = 0.5  # what is read as the logit is the probability
+    return [only if each > limit else -only for each in score]

@@ -12,21 +12,15 @@ import xarray as xr
 from happymaps.backend import keras, tf
 from happymaps.maps.forward.channel_readout import reader_of_input
 from happymaps.maps.forward.forward_pass import NetworkPass, last_layers
-from happymaps.maps.objective_checks import check_layer_shape, check_output, check_term
-from happymaps.maps.objectives import (
-    OUTPUT,
-    Objective,
-    channel,
-    check_objectives,
-    unit,
-)
+from happymaps.maps.objective_checks import check_layer_shape, check_term
+from happymaps.maps.objectives import Objective, channel, check_objectives, unit
+from happymaps.maps.places import read_places
 from happymaps.maps.slopes import gradient_end
 from happymaps.maps.slots import Slot
 from happymaps.networks import layers as _layers
 from happymaps.networks.batches import bear, values_per_image
 from happymaps.networks.checks import check_choice, check_images
 from happymaps.networks.doubles import share
-from happymaps.networks.logits import read_logits
 from happymaps.networks.randomness import tell_of_randomness
 
 ACTIVATIONS = ("leaky", "pre", "post")
@@ -196,32 +190,6 @@ class BatchedObjectives:
                 rows = slot.rows(np.full(len(images), objective), alone)
                 scores[objective] += slot.values(outputs[slot.output], rows, signs)
         return scores
-
-
-def read_places(
-    model: keras.Model, places: Sequence, activation: str, stand_in: Callable = share
-) -> tuple:
-    """Return a network unrolled, and the values that objectives read in it.
-
-    Args:
-        model: The network.
-        places: As `Objective.places`.
-        activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
-        stand_in: As in `BatchedObjectives`.
-    """
-    check_output(model, places)
-    layers = [(layer, pre) for layer, pre in places if layer != OUTPUT]
-    unrolled, symbols = _layers.read(
-        model,
-        [layer for layer, _ in layers],
-        pre_activation=[pre or activation != "post" for _, pre in layers],
-        stand_in=stand_in,
-    )
-    found = dict(zip(layers, symbols, strict=True))
-    for place in places:
-        if place not in found:
-            found[place] = read_logits(model, unrolled, stand_in)
-    return unrolled, [found[place] for place in places]
 
 
 def _run_plainly(network: keras.Model, images) -> list:

@@ -11,7 +11,7 @@ from happymaps.attribution.parts.labels import label_attributions
 from happymaps.attribution.parts.last_map import last_map
 from happymaps.attribution.parts.positions import enlarge, position_sizes
 from happymaps.backend import tf
-from happymaps.maps.scoring import read_places
+from happymaps.maps.places import read_places
 from happymaps.networks.layers import layer_path, layer_paths
 from happymaps.networks.unrolled import Call
 
