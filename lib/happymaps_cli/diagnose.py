@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,36 @@ def diagnose(
     highest_pixel: Annotated[
         float, typer.Option(help="What white is for the network; many take 255.")
     ] = 1.0,
+    preprocessing: Annotated[
+        str,
+        typer.Option(
+            metavar="caffe|torch|tf|raw",
+            help="As preprocess_input of keras.applications, outside of the network: "
+            "caffe for VGG and ResNet, torch for DenseNet, tf for MobileNet, Inception "
+            "and Xception, raw where the network itself scales 0 to 255.",
+        ),
+    ] = "",
+    mean: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER or A,B,C",
+            help="Taken off the scaled pixels, by channel as the network takes them.",
+        ),
+    ] = "",
+    deviation: Annotated[
+        str,
+        typer.Option(metavar="NUMBER or A,B,C", help="What they are divided by."),
+    ] = "",
+    channel_order: Annotated[
+        str, typer.Option(metavar="rgb|bgr", help="bgr for blue first.")
+    ] = "",
+    outputs: Annotated[
+        str,
+        typer.Option(
+            metavar="probabilities|logits",
+            help="What its outputs are. [default: found by itself]",
+        ),
+    ] = "",
     target: Annotated[
         str, typer.Option(help="What faces are labeled for.")
     ] = "facing_left",
@@ -63,9 +94,17 @@ def diagnose(
     """Say what a network's decisions rest on, what its units do, and what to mend."""
     pixels = lowest_pixel, highest_pixel
     _check_numbers(seeds, units, steps, *pixels)
+    _check_outputs(outputs)
+    parts = {
+        "pixel_range": pixels,
+        "mean": _numbers(mean, "--mean"),
+        "deviation": _numbers(deviation, "--deviation"),
+        "channel_order": channel_order,
+    }
     parse_image_size(image_size or "", "--image-size")  # before anything is opened
     path, images = resolve_model(model), resolve_dataset(dataset)
     set_opening(custom_objects=custom_objects, skip_damaged=skip_damaged)
+    fed = _preprocessing(preprocessing, parts)
     names = Path(path).stem, Path(images.partition(":")[2] or images).name
     folder = _check_out(out or _FOLDER / slug("-".join(names)))
     check_free_space(folder)
@@ -73,11 +112,24 @@ def diagnose(
         path,
         images,
         {"image_size": image_size or "", "target": target},
-        {"pixel_range": pixels, "layers": layers},
-        {"seeds": seeds, "maps_per_layer": units, "num_steps": steps},
+        {
+            "pixel_range": fed.pixel_range if fed.is_range else (0.0, 1.0),
+            "layers": layers,
+        },
+        {
+            "seeds": seeds,
+            "maps_per_layer": units,
+            "num_steps": steps,
+            "preprocessing": "" if fed.is_range else fed,
+            "outputs": outputs,
+            "command": _command(model, dataset),
+        },
     )
     _write(found, names, folder)
     print(f"\n{found.findings['summary'][0]}")
+    for advice in found.findings["recommendations"][:1]:
+        if advice["weight"] == "first":
+            print(f"{advice['title']}. {advice['advice']}")
     print(f"The diagnosis: {folder / 'index.html'}")
 
 
@@ -141,6 +193,40 @@ def _check_writable(parent: Path) -> None:
             "--out must lie in a folder that can be written to. Received: a path in "
             f"{str(existing)!r}, which cannot. Choose another."
         )
+
+
+def _preprocessing(mode: str, parts: dict):
+    # Data sets bring pandas, which takes a second that --help shall not.
+    from happymaps.datasets.preprocessing import make_preprocessing
+
+    return make_preprocessing(mode, **parts)
+
+
+def _numbers(text: str, option: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        raise ValueError(
+            f"{option} must be one number, or three with commas between. Received: "
+            f"{text!r}. Give 103.939,116.779,123.68, say."
+        ) from None
+
+
+def _check_outputs(outputs: str) -> None:
+    if outputs not in ("", "probabilities", "logits"):
+        raise ValueError(
+            "--outputs must be probabilities or logits. Received: "
+            f"{outputs!r}. Leave it out to have it found."
+        )
+
+
+def _command(model: Path, dataset: str) -> str:
+    """Return the command as it can be given again; where a path begins is not told."""
+    kind, colon, path = dataset.rpartition(":")
+    if Path(path).is_absolute():
+        path = Path(path).name
+    network = model.name if model.is_absolute() else str(model)
+    return shlex.join(["happymaps", "diagnose", network, f"{kind}{colon}{path}"])
 
 
 def _check_numbers(

@@ -138,6 +138,8 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         },
         "options": {
             "pixel_range": [0.0, 1.0], "seeds": 4, "num_steps": 100,
+            "command": "happymaps diagnose net.keras folder:mine",
+            "num_looked_at": len(dataset), "left_out": [],
             "maps_per_layer": 7,
         },
         "thresholds": {"covering": 0.1},

@@ -5,6 +5,7 @@ import numpy as np
 from happymaps.backend import keras
 from happymaps.maps.objectives import Objective, logit
 from happymaps.maps.scoring import score_images
+from happymaps.networks.outputs import LINEAR, kind_by_steps, output_kind
 
 
 def predicted_objectives(model: keras.Model, images: np.ndarray) -> list[Objective]:
@@ -12,12 +13,13 @@ def predicted_objectives(model: keras.Model, images: np.ndarray) -> list[Objecti
 
     Args:
         model: A classifier with one output per class, or a single one for two classes:
-            with it, the objective is the logit where that is above 0 and its negative
-            elsewhere.
+            with it, the objective is the logit where its class is the more probable
+            one, and its negative elsewhere.
         images: Shape `(images, *input shape)`.
 
     Raises:
-        ValueError: Images that do not fit, or a network with another kind of output.
+        ValueError: Images that do not fit, a network with another kind of output, or
+            outputs that could be probabilities or logits.
     """
     shape = model.output_shape
     if not isinstance(shape, tuple) or len(shape) != 2 or None in shape[1:]:
@@ -28,7 +30,10 @@ def predicted_objectives(model: keras.Model, images: np.ndarray) -> list[Objecti
         )
     classes = [logit(index) for index in range(shape[1])]
     scores = score_images(model, classes, images).values
-    if len(classes) == 1:
-        (only,) = classes
-        return [only if score > 0 else -only for score in scores[0]]
-    return [classes[index] for index in scores.argmax(axis=0)]
+    if len(classes) > 1:
+        return [classes[index] for index in scores.argmax(axis=0)]
+    (only,), (score,) = classes, scores
+    kind, limit = output_kind(model, score[:, None]), 0.0
+    if kind != LINEAR and kind_by_steps(model) is None:
+        limit = 0.5  # what is read as the logit is the probability
+    return [only if each > limit else -only for each in score]

@@ -2,14 +2,17 @@
 
 from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.loading import load_dataset, open_images
+from happymaps.datasets.preprocessing import Preprocessing, make_preprocessing
 from happymaps.datasets.saving import processed_folder, save_dataset
 from happymaps.datasets.splitting import person_folds, split_dataset
 from happymaps.datasets.synthetic_faces import generate_faces
 
 __all__ = [
     "Dataset",
+    "Preprocessing",
     "generate_faces",
     "load_dataset",
+    "make_preprocessing",
     "open_images",
     "person_folds",
     "processed_folder",

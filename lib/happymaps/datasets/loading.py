@@ -1,5 +1,6 @@
 """Data sets by name."""
 
+import dataclasses
 from pathlib import Path
 
 from happymaps.base import paths
@@ -10,6 +11,7 @@ from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.faces import TARGETS, label_faces
 from happymaps.datasets.folder import load_folder
 from happymaps.datasets.pixels import check_channels, check_image_size, set_channels
+from happymaps.datasets.preprocessing import Preprocessing, make_preprocessing
 from happymaps.datasets.synthetic_faces import generate_faces
 
 NAMES = ("synthetic_faces", "cmu_faces", "folder:PATH")
@@ -27,6 +29,7 @@ def load_dataset(
     num_people: int | None = None,
     first_person: int | None = None,
     skip_damaged: bool | None = None,
+    preprocessing: str | Preprocessing = "",
 ) -> Dataset:
     """Return a data set by its name.
 
@@ -46,9 +49,13 @@ def load_dataset(
         first_person: Index of the first synthetic person; others are new people.
         skip_damaged: Whether files of a folder that cannot be read are left out, with
             a warning; None: whether `HAPPYMAPS_SKIP_DAMAGED` is set.
+        preprocessing: `"caffe"`, `"torch"`, `"tf"` or `"raw"`, for networks that were
+            trained behind `preprocess_input` of keras.applications, or a
+            `Preprocessing`. For pictures that can be read, leave it out, and put it
+            before the network with `happymaps.networks.include_preprocessing`.
 
     Returns:
-        Images in [0, 1] with labels and metadata.
+        Images in [0, 1], or as the preprocessing makes them, with labels and metadata.
 
     Raises:
         ValueError: Unknown name or target, an option that does not fit, or files that
@@ -64,15 +71,17 @@ def load_dataset(
     }
     drawing = {key: value for key, value in drawing.items() if value is not None}
     _check_options(name, target, drawing)
+    prepare = make_preprocessing(preprocessing)
     if name.startswith(_FOLDER):
         path = _find_folder(name.removeprefix(_FOLDER))
-        return load_folder(
+        found = load_folder(
             path,
             image_size=image_size,
             channels=channels,
             name=name,
             skip_damaged=skip_damaged,
         )
+        return _prepared(found, prepare)
     masks, skipped = {}, ()
     if name == "cmu_faces":
         images, metadata, skipped = load_faces(image_size=image_size)
@@ -81,7 +90,14 @@ def load_dataset(
         images, metadata, masks = generate_faces(seed=seed, **size, **drawing)
     images = set_channels(images, channels or 1)
     labels, class_names = label_faces(metadata, target)
-    return Dataset(name, images, labels, class_names, metadata, masks, skipped)
+    found = Dataset(name, images, labels, class_names, metadata, masks, skipped)
+    return _prepared(found, prepare)
+
+
+def _prepared(dataset: Dataset, preprocessing: Preprocessing) -> Dataset:
+    if preprocessing == Preprocessing():
+        return dataset
+    return dataclasses.replace(dataset, images=preprocessing.apply(dataset.images))
 
 
 def _check_options(name: str, target: str, drawing: dict) -> None:

@@ -1,6 +1,7 @@
 """The whole diagnosis: everything that a page about a network wants to know."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from happymaps.backend import keras
-from happymaps.datasets import Dataset
+from happymaps.datasets import Dataset, Preprocessing, make_preprocessing
 from happymaps.diagnosis.advice.limitations import list_unknown
 from happymaps.diagnosis.advice.recommendations import recommend
 from happymaps.diagnosis.advice.summary import summarize
@@ -30,17 +31,21 @@ from happymaps.diagnosis.behavior.preprocessing import (
 from happymaps.diagnosis.behavior.pruning_effects import measure_removal
 from happymaps.diagnosis.behavior.relevance import relevance_maps, shuffled_relevance
 from happymaps.diagnosis.behavior.unit_counts import count_units
+from happymaps.diagnosis.description import (
+    describe_dataset,
+    describe_model,
+    layer_sizes,
+)
+from happymaps.diagnosis.effort import plan_effort
 from happymaps.diagnosis.units.diagnosing import diagnose_units
-from happymaps.networks.inspection import activation_name, output_layer
-from happymaps.networks.layers import cut, image_shape
-from happymaps.networks.models import fingerprint
-from happymaps.networks.randomness import describe, find_randomness
+from happymaps.networks.checks import check_images
+from happymaps.networks.fed import include_preprocessing
+from happymaps.networks.layers import layer_path
+from happymaps.networks.outputs import find_meaning, stated
 from happymaps.networks.training import probabilities
 
 _NUM_SAMPLED = 400
-_NUM_RELEVANCE = 64
-_FEWEST_COVERED = 16
-_MOST_COVERED = 128
+_FEWEST_COVERED, _MOST_COVERED = 16, 128
 _COVERED_VALUES = 60_000_000  # pixels that go through the network while covering
 
 
@@ -71,6 +76,8 @@ def diagnose(
     dataset: Dataset,
     *,
     pixel_range: tuple[float, float] = (0.0, 1.0),
+    preprocessing: str | Preprocessing = "",
+    outputs: str = "",
     layers: Sequence[str] | None = None,
     seeds: int = 4,
     maps_per_layer: int | None = 16,
@@ -78,6 +85,7 @@ def diagnose(
     thresholds: Thresholds = THRESHOLDS,
     seed: int = 0,
     report: Callable[[str], None] = lambda stage: None,
+    command: str = "happymaps diagnose NETWORK IMAGES",
 ) -> Diagnosis:
     """Return what a classifier does on images, what it rests on, and its units' kinds.
 
@@ -86,7 +94,11 @@ def diagnose(
             changed.
         dataset: Images in `pixel_range`, with labels.
         pixel_range: What black and white are for the network.
-        layers: Whose units to diagnose; None as in `happymaps.diagnose_units`.
+        preprocessing: As in `include_preprocessing`, of a network that was trained
+            behind one; the images are then in [0, 1], and so is all that is shown.
+        outputs: `"probabilities"` or `"logits"`, where that cannot be seen.
+        layers: Whose units to diagnose; None for all, or for a few spread over the
+            depth where all would take too long: `left_out` in the findings' options.
         seeds: Random starts of each map, >= 2.
         maps_per_layer: Units of each layer that get maps, evenly spread; None for all.
             What they do on the images is measured for all units.
@@ -94,40 +106,71 @@ def diagnose(
         thresholds: From which sizes a finding becomes a recommendation.
         seed: Of the samples of images and the nulls.
         report: Called with the name of each stage as it begins.
+        command: How this diagnosis is asked for, for advice that can be followed.
 
     Raises:
         ValueError: Images or classes that do not fit the network, or as in
             `happymaps.diagnose_units`.
     """
-    report("accuracy")
-    chances = probabilities(model, dataset)
-    findings = _measure_behavior(model, dataset, chances, pixel_range, seed)
-    report("what the decisions rest on")
-    places, pictures = _measure_places(model, dataset, findings, pixel_range, seed)
-    findings |= places
-    report("units")
-    units = diagnose_units(
-        model,
-        dataset,
-        layers=layers,
-        seeds=seeds,
-        maps_per_layer=maps_per_layer,
-        num_steps=num_steps,
-        input_range=pixel_range,
-    )
-    report("taking units out")
-    findings |= {
-        "units": count_units(units, _layer_sizes(model, units)),
-        "removal": measure_removal(model, units, dataset, seed=seed),
-        "model": _describe_model(model, dataset.images),
-        "dataset": _describe_dataset(dataset),
-        "options": {
-            "pixel_range": [float(each) for each in pixel_range],
-            "seeds": seeds,
-            "num_steps": num_steps,
-            "maps_per_layer": maps_per_layer,
-        },
-    }
+    bare, fed = model, make_preprocessing(preprocessing, pixel_range=pixel_range)
+    if preprocessing:
+        model, pixel_range = include_preprocessing(bare, fed), (0.0, 1.0)
+    if preprocessing and layers is not None:
+        layers = [f"{bare.name}/{layer_path(bare, layer)}" for layer in layers]
+    check_images(model, dataset.images)
+    with stated(model, outputs):
+        meaning = find_meaning(model, dataset.images)
+    with stated(model, meaning), stated(bare, meaning):
+        report("accuracy")
+        started = time.monotonic()
+        chances = probabilities(model, dataset)
+        spent = time.monotonic() - started
+        effort = plan_effort(
+            model, dataset, layers,
+            maps_per_layer=maps_per_layer, seeds=seeds, num_steps=num_steps,
+        )  # fmt: skip
+        few = dataset
+        if effort.num_images < len(dataset):
+            few = dataset.take(_choose(dataset.labels, effort.num_images, seed))
+        report(f"how it takes its images{effort.estimate(spent)}")
+        findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
+        some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
+        low, high = pixel_range
+        findings["readings"] = compare_readings(
+            _predictor(bare, some), (some.images - low) / (high - low), some.labels,
+            preprocessing=fed,
+        )  # fmt: skip
+        report("what the decisions rest on")
+        places, pictures = _measure_places(
+            model, few, dataset, findings, pixel_range, seed, effort.num_relevance
+        )
+        findings |= places
+        report("units")
+        units = diagnose_units(
+            model,
+            few,
+            layers=effort.layers,
+            seeds=seeds,
+            maps_per_layer=maps_per_layer,
+            num_steps=num_steps,
+            input_range=pixel_range,
+        )
+        report("taking units out")
+        findings |= {
+            "units": count_units(units, layer_sizes(model, units)),
+            "removal": measure_removal(model, units, few, seed=seed),
+            "model": describe_model(model, bare, dataset.images),
+            "dataset": describe_dataset(dataset),
+            "options": {
+                "pixel_range": [float(each) for each in pixel_range],
+                "seeds": seeds,
+                "num_steps": num_steps,
+                "maps_per_layer": maps_per_layer,
+                "command": command,
+                "num_looked_at": len(few),
+                "left_out": effort.left_out,
+            },
+        }
     return Diagnosis(_conclude(findings, thresholds), units, pictures)
 
 
@@ -142,6 +185,7 @@ def _conclude(findings: dict, thresholds: Thresholds) -> dict:
 
 def _measure_behavior(
     model: keras.Model,
+    few: Dataset,
     dataset: Dataset,
     chances: np.ndarray,
     pixel_range: tuple[float, float],
@@ -149,9 +193,8 @@ def _measure_behavior(
 ) -> dict:
     named = chances.argmax(axis=1)
     groups, num_groups = mistake_groups(named != dataset.labels, dataset)
-    some = dataset.take(_choose(dataset.labels, _NUM_SAMPLED, seed))
-    predict = _predictor(model, dataset)
-    options = {"pixel_range": pixel_range}
+    some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
+    predict = _predictor(model, few)
     return {
         "performance": measure_performance(
             chances, dataset.labels, dataset.class_names
@@ -162,28 +205,34 @@ def _measure_behavior(
             "groups": groups[:12],
             "num_groups": num_groups,
         },
-        "readings": compare_readings(predict, some.images, some.labels, **options),
         "class_order": compare_class_orders(named, dataset.labels),
         "brightness": measure_brightness(
-            predict, some.images, some.labels, dataset.class_names, **options, seed=seed
+            predict,
+            some.images,
+            some.labels,
+            dataset.class_names,
+            pixel_range=pixel_range,
+            seed=seed,
         ),
     }
 
 
 def _measure_places(
     model: keras.Model,
+    few: Dataset,
     dataset: Dataset,
     findings: dict,
     pixel_range: tuple[float, float],
     seed: int,
+    num_relevance: int,
 ) -> tuple[dict, dict[str, np.ndarray]]:
     low, high = pixel_range
-    covering = _measure_covering(model, dataset, seed)
-    chosen = _choose(dataset.labels, _NUM_RELEVANCE, seed, alike=True)
+    covering = _measure_covering(model, few, seed)
+    chosen = _choose(few.labels, num_relevance, seed, alike=True)
     shown = [each["index"] for each in findings["mistakes"]["shown"]]
     # The average image of all, so that what they have in common is not relevant.
     baseline = dataset.images.mean(axis=0)
-    some = dataset.take(chosen)
+    some = few.take(chosen)
     heat = relevance_maps(model, some.images, baseline)
     shuffled = shuffled_relevance(model, some.images, baseline)
     window = covering["window"] if covering else None
@@ -249,45 +298,3 @@ def _choose(
             turns[same] = np.arange(len(same))
         order = order[np.argsort(turns[order], kind="stable")]
     return rng.permutation(order[:most])
-
-
-def _layer_sizes(model: keras.Model, units: xr.Dataset) -> dict[str, int]:
-    names = list(dict.fromkeys(units["layer"].values.tolist()))
-    outputs = cut(model, names, pre_activation=False).outputs
-    return {
-        name: int(output.shape[-1]) for name, output in zip(names, outputs, strict=True)
-    }
-
-
-def _describe_model(model: keras.Model, images: np.ndarray) -> dict:
-    return {
-        "randomness": describe(find_randomness(model, images[0])),
-        "name": model.name,
-        "fingerprint": fingerprint(model),
-        "input": list(image_shape(model)),
-        "num_parameters": int(model.count_params()),
-        "num_layers": len(model.layers),
-        "is_single_logit": _is_single_logit(model),
-    }
-
-
-def _is_single_logit(model: keras.Model) -> bool:
-    is_linear = activation_name(model, output_layer(model)) == "linear"
-    return model.output_shape[-1] == 1 and is_linear
-
-
-def _describe_dataset(dataset: Dataset) -> dict:
-    return {
-        "name": _plain_name(dataset.name),
-        "num_images": len(dataset),
-        "class_names": list(dataset.class_names),
-        "class_counts": dataset.class_counts().tolist(),
-        "regions": list(dataset.masks),
-        "skipped": list(dataset.skipped),
-    }
-
-
-def _plain_name(name: str) -> str:
-    # The path of a folder says where, not what, and does not belong into a page.
-    kind, _, path = name.partition(":")
-    return path.rstrip("/").rpartition("/")[2] if kind == "folder" else name

@@ -33,6 +33,7 @@ from happymaps.maps.objectives import Objective
 from happymaps.maps.scoring import BatchedObjectives, score_images
 from happymaps.maps.settings import AscentSettings
 from happymaps.networks.layers import find_layer
+from happymaps.networks.outputs import is_softmax
 
 _SATURATED = 1e-4
 _NUM_OF_NOISE = 8  # images
@@ -207,10 +208,7 @@ def _softmax_scale(
     if settings.activation != "post" or not single or term.kind == "logit":
         return np.nan
     layer = find_layer(model, term.layer)
-    activation = getattr(layer, "activation", None)
-    is_softmax = isinstance(layer, keras.layers.Softmax)
-    is_softmax = is_softmax or activation is keras.activations.softmax
-    return abs(weight) if is_softmax else np.nan
+    return abs(weight) if is_softmax(layer) else np.nan
 
 
 def _attributes(identity: str, regularizers: tuple, settings: AscentSettings) -> dict:

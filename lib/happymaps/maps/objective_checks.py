@@ -1,26 +1,25 @@
 """Whether a layer has what an objective asks of it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from happymaps.backend import keras
 from happymaps.maps.objectives import OUTPUT, Term
-from happymaps.networks.inspection import output_layer
 from happymaps.networks.layers import layer_paths
 
 _NEEDS_POSITIONS = {"channel": True, "neuron": True, "unit": False, "logit": False}
 
 
-def layer_of(model: keras.Model, layer: str | int) -> str | int:
-    """Return the layer, or the one of the output where it stands for that."""
-    if layer != OUTPUT:
-        return layer
-    if len(model.outputs) != 1:
+def check_output(model: keras.Model, places: Sequence) -> None:
+    """Raise a ValueError where the only output is read of a network with several."""
+    is_read = any(layer == OUTPUT for layer, _ in places)
+    if is_read and len(model.outputs) != 1:
         raise ValueError(
             "logit(index) needs a network of one output. Received: "
             f"{len(model.outputs)} outputs. Use unit(layer, index) of one of: "
             f"{', '.join(layer_paths(model))}."
         )
-    return output_layer(model)
 
 
 def check_layer_shape(layer: str | int, shape: tuple) -> None:

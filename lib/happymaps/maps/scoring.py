@@ -12,17 +12,13 @@ import xarray as xr
 from happymaps.backend import keras, tf
 from happymaps.maps.forward.channel_readout import reader_of_input
 from happymaps.maps.forward.forward_pass import NetworkPass, last_layers
-from happymaps.maps.objective_checks import check_layer_shape, check_term, layer_of
-from happymaps.maps.objectives import (
-    OUTPUT,
-    Objective,
-    channel,
-    check_objectives,
-    unit,
-)
+from happymaps.maps.objective_checks import check_layer_shape, check_term
+from happymaps.maps.objectives import Objective, channel, check_objectives, unit
+from happymaps.maps.places import read_places
 from happymaps.maps.slopes import gradient_end
 from happymaps.maps.slots import Slot
 from happymaps.networks import layers as _layers
+from happymaps.networks.batches import bear, values_per_image
 from happymaps.networks.checks import check_choice, check_images
 from happymaps.networks.doubles import share
 from happymaps.networks.randomness import tell_of_randomness
@@ -136,6 +132,10 @@ class BatchedObjectives:
         slots = [(s.output, s.group, s.slope, type(s.reader)) for s in self._slots]
         return (self._places, self._activation, *slots)
 
+    def images_at_once(self, most: int, *, copies: int = 1) -> int:
+        """Return how many images memory bears, see `networks.batches`."""
+        return bear(values_per_image(self._cut), most, copies=copies)
+
     @property
     def is_coupled(self) -> bool:
         """Whether the maps of an objective are compared, and belong in one batch."""
@@ -192,26 +192,6 @@ class BatchedObjectives:
         return scores
 
 
-def read_places(
-    model: keras.Model, places: Sequence, activation: str, stand_in: Callable = share
-) -> tuple:
-    """Return a network unrolled, and the values that objectives read in it.
-
-    Args:
-        model: The network.
-        places: As `Objective.places`.
-        activation: `"leaky"`, `"pre"` or `"post"`, as in `maximize`.
-        stand_in: As in `BatchedObjectives`.
-    """
-    return _layers.read(
-        model,
-        [layer_of(model, layer) for layer, _ in places],
-        pre_activation=[pre or activation != "post" for _, pre in places],
-        stand_in=stand_in,
-        at_output=[layer == OUTPUT for layer, _ in places],
-    )
-
-
 def _run_plainly(network: keras.Model, images) -> list:
     # In a scope whose updates nobody takes, so that no state of a layer moves. Keras
     # gives a bare tensor where a network has one output.
@@ -260,8 +240,9 @@ def score_images(
     for group in group_by_layers(objectives):
         members = [objectives[i] for i in group]
         batched = BatchedObjectives(model, members, activation, plain=True)
-        for start in range(0, len(images), _IMAGES_AT_ONCE):
-            part = images[start : start + _IMAGES_AT_ONCE]
+        size = batched.images_at_once(_IMAGES_AT_ONCE)
+        for start in range(0, len(images), size):
+            part = images[start : start + size]
             scores[group, start : start + len(part)] = batched.score_all(
                 part, SIGNS[sign]
             )

@@ -12,8 +12,10 @@ from happymaps.backend import keras
 from happymaps.base.paths import data_root
 from happymaps.base.processors import instruction_set
 from happymaps.datasets import Dataset, open_images, split_dataset
+from happymaps.datasets.preprocessing import Preprocessing, make_preprocessing
 from happymaps.datasets.splitting import split_fold
 from happymaps.networks.checks import check_images
+from happymaps.networks.fed import include_preprocessing
 from happymaps.networks.kept_networks import find_kept
 from happymaps.networks.layers import image_shape
 from happymaps.networks.models import build_cnn, fingerprint, save_model
@@ -80,6 +82,7 @@ def open_study(
     model: str | Path | keras.Model = "",
     image_size: str = "",
     pixel_range: tuple[float, float] = (0.0, 1.0),
+    preprocessing: str | Preprocessing = "",
     target: str = "facing_left",
     seed: int = 0,
     split: str = "",
@@ -104,6 +107,9 @@ def open_study(
             have; else 60x64, and 30x32 with a `split`.
         pixel_range: What black and white are for the network, (0, 255) for many that
             begin with a Rescaling layer. The images of the study are brought to it.
+        preprocessing: `"caffe"`, `"torch"`, `"tf"` or `"raw"`, or a `Preprocessing`, of
+            a network that was trained behind one. It becomes a part of the study's
+            network (see `include_preprocessing`), whose images stay in [0, 1].
         target: What the faces are labeled for, as in `load_dataset`.
         seed: Of initial weights and training; without a `split`, of the data set and
             its parts too.
@@ -128,9 +134,16 @@ def open_study(
         seed=data_seed,
         fit=image_shape(model) if model else None,
     )
-    low, high = pixel_range
-    scaled = (low + (high - low) * images.images).astype(np.float32)
-    images = dataclasses.replace(images, images=scaled)
+    prepare = make_preprocessing(preprocessing, pixel_range=pixel_range)
+    if not preprocessing:
+        images = dataclasses.replace(images, images=prepare.apply(images.images))
+    elif model:
+        model = include_preprocessing(model, prepare)
+    else:
+        raise ValueError(
+            "preprocessing is that of a network that was brought along. Received: "
+            f"{preprocessing!r} without a model. Leave it out, or give model=..."
+        )
     if model:
         check_images(model, images.images)
         return Study(model, images, images, images)

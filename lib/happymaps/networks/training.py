@@ -6,13 +6,20 @@ import numpy as np
 import pandas as pd
 import sklearn.metrics
 import sklearn.model_selection
-from scipy import special
 
 from happymaps.backend import keras, tf
 from happymaps.base.progress import progress_bar
 from happymaps.datasets.dataset import Dataset
+from happymaps.networks.batches import run
 from happymaps.networks.checks import check_images
 from happymaps.networks.doubles import copy_network
+from happymaps.networks.outputs import (
+    LINEAR,
+    SIGMOID,
+    output_kind,
+    state_alike,
+    to_probabilities,
+)
 from happymaps.networks.randomness import tell_of_randomness
 
 
@@ -57,6 +64,7 @@ def train(
     """
     _check_classifier(model, dataset)
     copy = copy_network(model, dataset.images[:2])
+    state_alike(copy, model)
     optimizer = keras.optimizers.Adam(learning_rate)
     copy.compile(optimizer, loss=_loss(copy), metrics=["accuracy"])
     learned, held_out = _validation_split(dataset, validation_fraction, seed)
@@ -82,22 +90,16 @@ def probabilities(model: keras.Model, dataset: Dataset) -> np.ndarray:
     """Return the probability that a network gives each class of each image.
 
     Logits are passed through a softmax, or a sigmoid where there is one output for two
-    classes. Shape `(images, classes)`, rows sum to 1.
+    classes; see `happymaps.networks.outputs` for how they are told from probabilities.
+    Shape `(images, classes)`, rows sum to 1.
 
     Raises:
-        ValueError: As in `train`.
+        ValueError: As in `train`; outputs that could be either.
     """
     _check_classifier(model, dataset)
     tell_of_randomness(model, dataset.images)
-    parts = np.split(dataset.images, range(256, len(dataset), 256))
-    outputs = np.concatenate([model(part, training=False).numpy() for part in parts])
-    if outputs.shape[1] == 1:
-        if not _is_probability(model):
-            outputs = special.expit(outputs)
-        return np.concatenate([1 - outputs, outputs], axis=1)
-    if not _is_probability(model):
-        return special.softmax(outputs, axis=1)
-    return outputs / outputs.sum(axis=1, keepdims=True)
+    outputs = run(model, dataset.images)
+    return to_probabilities(outputs, output_kind(model, outputs))
 
 
 def predict(model: keras.Model, dataset: Dataset) -> np.ndarray:
@@ -150,7 +152,7 @@ def _batches(model, dataset: Dataset, batch_size: int, seed: int | None = None):
     labels = dataset.labels
     if model.output_shape[-1] == 1:
         labels = labels[:, None].astype(np.float32)
-    elif _activation(model) is keras.activations.sigmoid:
+    elif output_kind(model) == SIGMOID:
         labels = np.eye(model.output_shape[-1], dtype=np.float32)[labels]
     batches = tf.data.Dataset.from_tensor_slices((dataset.images, labels))
     if seed is not None:
@@ -174,27 +176,11 @@ def _validation_split(dataset: Dataset, fraction: float, seed: int):
 
 
 def _loss(model: keras.Model):
-    logits = not _is_probability(model)
-    if model.output_shape[-1] == 1 or _activation(model) is keras.activations.sigmoid:
+    kind = output_kind(model)
+    logits = kind == LINEAR
+    if model.output_shape[-1] == 1 or kind == SIGMOID:
         return keras.losses.BinaryCrossentropy(from_logits=logits)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-
-
-def _last_layer(model: keras.Model):
-    last = model.layers[-1]  # a network itself where one was wrapped in another
-    nested = isinstance(last, keras.Model) and last.layers
-    return _last_layer(last) if nested else last
-
-
-def _activation(model: keras.Model):
-    return getattr(_last_layer(model), "activation", None)
-
-
-def _is_probability(model: keras.Model) -> bool:
-    kinds = (keras.activations.softmax, keras.activations.sigmoid)
-    return isinstance(_last_layer(model), keras.layers.Softmax) or (
-        _activation(model) in kinds
-    )
 
 
 def _check_classifier(model: keras.Model, dataset: Dataset) -> None:

@@ -137,6 +137,16 @@ class Unrolled:
         self._take_in(noted)
         return outputs
 
+    def take_in(self, symbol):
+        """Return a value that operations made of those of this network, noted here."""
+        made_by = symbol._keras_history
+        node = made_by.operation._inbound_nodes[made_by.node_index]
+        if id(symbol) not in self._makers:
+            for given in node.input_tensors:
+                self.take_in(given)
+            self._take_in(node)
+        return symbol
+
     def _take_in(self, node) -> None:
         reached = any(map(self.is_reached, node.input_tensors))
         for symbol in node.outputs:
@@ -149,9 +159,8 @@ class Unrolled:
         values = list(given)
         for place, wanted in enumerate(inputs):
             if values[place].dtype != wanted.dtype:
-                values[place] = keras.ops.cast(values[place], wanted.dtype)
-                (node,) = values[place]._keras_history.operation._inbound_nodes
-                self._take_in(node)
+                cast = keras.ops.cast(values[place], wanted.dtype)
+                values[place] = self.take_in(cast)
         return values
 
 

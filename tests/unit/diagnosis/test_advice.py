@@ -77,11 +77,15 @@ def test_chance_is_told_and_a_better_reading_is_advised(findings):
     assert "cannot be told from guessing" in summarize(findings, THRESHOLDS)[0]
     assert titles(findings)[:1] == ["Look at the training, or at the images"]
     better = {"name": "0 to 255", "balanced_accuracy": 0.95, "accuracy": 0.95}
-    better |= {"gain": 0.45, "probability": 1e-9}
+    better |= {"gain": 0.45, "probability": 1e-9, "options": "--preprocessing raw"}
     findings["readings"]["readings"] = [better]
     findings["covering"] |= {"changed": 0.5, "interval": [0.4, 0.6]}
     again = "Mend this first, then diagnose it again"
     assert titles(findings) == ["Feed the pixels as 0 to 255", again]
+    command = "happymaps diagnose net.keras folder:mine --preprocessing raw"
+    assert recommend(findings, THRESHOLDS)[0]["advice"].endswith(command)
+    better["options"] = ""
+    assert "no option" in recommend(findings, THRESHOLDS)[0]["advice"]
     assert "95 % so" in recommend(findings, THRESHOLDS)[0]["rests_on"]
     better["probability"] = 0.2  # as much may come by chance
     assert titles(findings)[:1] == ["Look at the training, or at the images"]
@@ -189,8 +193,9 @@ def test_units_without_a_map_are_told_apart_from_those_that_cannot_be_told(corne
 
 def test_of_readings_that_do_as_well_the_usual_one_is_advised(findings):
     def read(name, balanced):
-        return {"name": name, "balanced_accuracy": balanced, "accuracy": balanced,
-                "gain": balanced - 0.37, "probability": 1e-4}  # fmt: skip
+        scores = dict.fromkeys(("balanced_accuracy", "accuracy"), balanced)
+        gain = {"gain": balanced - 0.37, "probability": 1e-4}
+        return {"name": name, **scores, **gain, "options": ""}
 
     exchanged = read("255 to 0 (black and white exchanged)", 0.68)
     findings["readings"]["readings"] = [exchanged, read("0 to 255", 0.66)]

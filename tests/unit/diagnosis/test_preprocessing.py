@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from happymaps.backend import keras
+from happymaps.datasets.preprocessing import make_preprocessing
 from happymaps.diagnosis.behavior.preprocessing import (
     compare_class_orders,
     compare_readings,
-    other_readings,
+    readings_for,
 )
 
 
@@ -31,14 +33,14 @@ def named_at_255(images):
 
 
 def test_readings_have_the_range_that_they_name(images):
-    found = other_readings(images)
+    found = {name: each.apply(images) for name, each in readings_for(3).items()}
     assert found["0 to 255"] == pytest.approx(255 * images)
     assert found["-1 to 1"] == pytest.approx(2 * images - 1)
     assert found["0 to 1, blue first"][..., 0] == pytest.approx(images[..., 2])
     each = found["each image to mean 0 and deviation 1"]
     assert each.mean(axis=(1, 2, 3)) == pytest.approx(np.zeros(60), abs=1e-5)
     assert each.std(axis=(1, 2, 3)) == pytest.approx(np.ones(60), rel=1e-4)
-    assert "0 to 1, blue first" not in other_readings(images[..., :1])
+    assert "0 to 1, blue first" not in readings_for(1)
     assert all(values.dtype == np.float32 for values in found.values())
 
 
@@ -54,13 +56,30 @@ def test_a_missing_factor_of_255_is_found(images, labels):
 
 
 def test_the_reading_in_use_is_not_among_the_others(images, labels):
-    for pixel_range, name in (((0, 1), "0 to 1"), ((0, 255), "0 to 255")):
-        low, high = pixel_range
-        given = low + (high - low) * images
-        found = compare_readings(named_by_red, given, labels, pixel_range=pixel_range)
+    for mode, name in (("", "0 to 1"), ("raw", "0 to 255"), ("tf", "-1 to 1")):
+        fed = make_preprocessing(mode)
+        found = compare_readings(named_by_red, images, labels, preprocessing=fed)
         names = [each["name"] for each in found["readings"]]
-        assert name not in names and len(names) == found["num_tried"] == 9
+        assert name not in names and len(names) == found["num_tried"] == 10
         assert found["balanced_accuracy"] == 1
+
+
+@pytest.mark.parametrize("mode", ["caffe", "torch", "tf", "raw"])
+def test_a_missing_preprocess_input_is_found(images, labels, mode):
+    learned = (
+        keras.applications.imagenet_utils.preprocess_input(255 * images, mode=mode)
+        if mode != "raw"
+        else 255 * images
+    )
+
+    def named(fed):
+        # By red, if the images are those that it learned from, else all alike.
+        return named_by_red(images) * np.allclose(fed, learned, atol=1e-3)
+
+    found = compare_readings(named, images, labels)
+    best = found["readings"][0]
+    assert best["options"] == f"--preprocessing {mode}"
+    assert best["balanced_accuracy"] == 1 and found["balanced_accuracy"] == 0.5
 
 
 def test_colors_in_the_other_order_are_found(images, labels):

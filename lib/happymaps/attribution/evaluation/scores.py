@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import special
 
 from happymaps.backend import keras
-from happymaps.maps.objectives import Objective, logit
+from happymaps.maps.objectives import Objective
 from happymaps.maps.scoring import score_images
-from happymaps.networks.checks import check_choice
+from happymaps.networks.batches import run
+from happymaps.networks.checks import check_choice, check_images
+from happymaps.networks.outputs import output_kind, to_probabilities
 
 WATCHED = ("probability", "score")
 
@@ -27,9 +28,9 @@ def watch(
         model: The network.
         objective: One, or one per image.
         images: Shape `(images, height, width, colors)`.
-        of: `"probability"` of the class whose `logit(k)` the objective is: a softmax
-            over the outputs, or a sigmoid of the only one, of which `-logit(0)` is the
-            other class. `"score"` of any objective.
+        of: `"probability"` of the class whose `logit(k)` the objective is, as the
+            network gives it; of a single output, `-logit(0)` is the other class.
+            `"score"` of any objective.
         activation: As in `maximize`.
 
     Returns:
@@ -46,13 +47,11 @@ def watch(
         scores = score_images(model, distinct, images, activation=activation).values
         rows = [distinct.index(one) for one in objectives]
         return scores[rows, np.arange(len(images))].astype(float)
-    count = model.output_shape[-1]
-    answers = [_answer_of(one, count) for one in objectives]
-    logits = [logit(index) for index in range(count)]
-    scores = score_images(model, logits, images).values.astype(float)
-    if count == 1:
-        return special.expit(scores[0] * answers)
-    return special.softmax(scores, axis=0)[answers, np.arange(len(images))]
+    answers = [_answer_of(one, model.output_shape[-1]) for one in objectives]
+    check_images(model, images)
+    outputs = run(model, np.asarray(images, np.float32))
+    found = to_probabilities(outputs, output_kind(model, outputs))
+    return found[np.arange(len(images)), answers].astype(float)
 
 
 def match_objectives(
@@ -74,7 +73,7 @@ def match_objectives(
 
 
 def _answer_of(objective: Objective, num_outputs: int) -> int:
-    """Return the class that is asked about; of a single output, the sign: 1 or -1."""
+    """Return the class that is asked about; of a single output, 1, or 0 for minus."""
     (weight, term), *others = objective.terms
     weights = (1, -1) if num_outputs == 1 else (1,)
     if others or term.kind != "logit" or weight not in weights:
@@ -82,4 +81,4 @@ def _answer_of(objective: Objective, num_outputs: int) -> int:
             "Only the class of logit(k) has a probability. Received: "
             f"{objective.name!r}. Take of='score' for other objectives."
         )
-    return int(weight) if num_outputs == 1 else term.index
+    return int(weight > 0) if num_outputs == 1 else term.index

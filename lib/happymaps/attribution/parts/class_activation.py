@@ -11,8 +11,7 @@ from happymaps.attribution.parts.labels import label_attributions
 from happymaps.attribution.parts.last_map import last_map
 from happymaps.attribution.parts.positions import enlarge, position_sizes
 from happymaps.backend import tf
-from happymaps.maps.objective_checks import layer_of
-from happymaps.maps.scoring import read_places
+from happymaps.maps.places import read_places
 from happymaps.networks.layers import layer_path, layer_paths
 from happymaps.networks.unrolled import Call
 
@@ -113,7 +112,7 @@ def activation_map(
 def _layer_before(explained: Explained, group: Group, layer) -> Place:
     model, places = explained.model, group.objectives[0].places
     unrolled, read = read_places(model, places, explained.activation)
-    names = ", ".join(str(layer_of(model, place)) for place, _ in places)
+    names = ", ".join(str(place) for place, _ in places)
     if layer is None:
         number = last_map(unrolled, read)
         if number is None:

@@ -20,6 +20,7 @@ from happymaps.base.progress import progress_bar
 from happymaps.maps.objectives import Objective, check_objectives
 from happymaps.maps.scoring import ACTIVATIONS, BatchedObjectives, group_by_layers
 from happymaps.maps.slopes import describe_end
+from happymaps.networks.batches import BOTH_WAYS
 from happymaps.networks.checks import check_choice, check_images
 from happymaps.networks.randomness import tell_of_randomness
 
@@ -40,7 +41,8 @@ class Explained:
         objectives: One per image.
         groups: The different objectives, by the layers that they read.
         activation: As in `maximize`.
-        batch_size: How many inputs are in the network at once.
+        batch_size: How many inputs are in the network at once: fewer than asked for
+            where a gigabyte of activations does not bear them.
 
     Args:
         model: A Functional or Sequential network with one input; it is not changed.
@@ -82,6 +84,8 @@ class Explained:
             chosen = [different[member] for member in members]
             self.groups.append(Group(chosen, self._kept_batched(chosen)))
             places |= {o: (number, row) for row, o in enumerate(chosen)}
+            borne = self.groups[-1].batched.images_at_once(batch_size, copies=BOTH_WAYS)
+            self.batch_size = min(self.batch_size, borne)
         found = [places[objective] for objective in self.objectives]
         self._group_of, self._row_of = np.array(found, int).T
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from happymaps.diagnosis.advice.thresholds import Thresholds
-from happymaps.diagnosis.behavior.preprocessing import other_readings
+from happymaps.diagnosis.behavior.preprocessing import READINGS
 
 
 def best_reading(findings: Mapping, thresholds: Thresholds) -> dict | None:
@@ -32,8 +30,7 @@ def better_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
 
 def _unusual(reading: Mapping) -> int:
     """Return the place of a reading in the order in which they are tried."""
-    known = list(other_readings(np.zeros((1, 1, 1, 3))))
-    return known.index(reading["name"])
+    return list(READINGS).index(reading["name"])
 
 
 def is_near_chance(findings: Mapping) -> bool:

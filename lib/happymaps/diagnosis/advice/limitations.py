@@ -12,6 +12,7 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     found = [
         *_unknown_draws(findings),
         *_unknown_outputs(findings),
+        *_unknown_layers(findings),
         (
             "Whether all this holds for new images",
             "A saved network does not say which images it learned from. If it has seen "
@@ -93,6 +94,29 @@ def _unknown_units(findings: Mapping) -> list[tuple]:
         )
     for why, quantity in list(units["reasons"].items())[:3]:
         found.append((f"What {count(quantity, 'unit')} looked at respond to", why))
+    return found
+
+
+def _unknown_layers(findings: Mapping) -> list[tuple]:
+    asked, found = findings["options"], []
+    left, all_images = asked["left_out"], findings["dataset"]["num_images"]
+    if left:
+        found.append(
+            (
+                f"What the units of {count(len(left), 'other layer')} do",
+                f"A network of this size has a few layers looked into, to end in "
+                f"minutes. Left out: {listing(left)}. Ask for them with --layers.",
+            )
+        )
+    if asked["num_looked_at"] < all_images:
+        found.append(
+            (
+                "Whether all images bear out what some show",
+                f"The accuracy is that of all {all_images} images. Where the decisions "
+                "rest, other readings, light and units were measured on "
+                f"{asked['num_looked_at']} of them, to end in minutes.",
+            )
+        )
     return found
 
 

@@ -59,9 +59,9 @@ def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         found.append(
             piece_of_advice(
                 f"Feed the pixels as {reading['name']}",
-                "The network does better when its images are brought to this range. "
+                "The network does better when its images are brought to it so. "
                 "Find out how its training images were scaled, and do the same "
-                "wherever it is used (--lowest-pixel and --highest-pixel here).",
+                f"wherever it is used. {_tell_options(findings, reading)}",
                 f"Balanced accuracy {percent(reading['balanced_accuracy'])} so, and "
                 f"{percent(tried['balanced_accuracy'])} as they are fed now "
                 f"({count(tried['num_tried'], 'other reading')} tried)"
@@ -74,6 +74,12 @@ def _advise_readings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     if is_near_chance(findings) and not found:
         found.append(_advise_training(findings))
     return found
+
+
+def _tell_options(findings: Mapping, reading: Mapping) -> str:
+    if not reading["options"]:
+        return "There is no option for it here: scale the image files themselves."
+    return f"Diagnose it so: {findings['options']['command']} {reading['options']}"
 
 
 def _tell_equals(findings: Mapping, reading: Mapping, thresholds: Thresholds) -> str:

@@ -6,46 +6,77 @@ another one.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from scipy import optimize, stats
 
+from happymaps.datasets.preprocessing import MODES, Preprocessing
 from happymaps.diagnosis.behavior.performance import balanced_accuracy
 
 Predict = Callable[[np.ndarray], np.ndarray]
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def other_readings(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Return images in the other ways that networks are commonly fed.
+class Reading(NamedTuple):
+    """A way to feed a network.
 
-    Args:
-        images: In [0, 1], shape `(images, height, width, colors)`, 1 or 3 colors.
-
-    Returns:
-        The name of a reading to float32 images of the same shape.
+    Attributes:
+        preprocessing: Of images in [0, 1]; None where each image is scaled by itself.
+        options: Of `happymaps diagnose`, which say so.
     """
-    each = (1, 2, 3)
-    spread = np.maximum(images.std(axis=each, keepdims=True), 1e-6)
-    found = {
-        "0 to 1": images,
-        "0 to 255": 255 * images,
-        "-1 to 1": 2 * images - 1,
-        "0 to 1/255 (divided twice)": images / 255,
-        "1 to 0 (black and white exchanged)": 1 - images,
-        "255 to 0 (black and white exchanged)": 255 - 255 * images,
-        "each image to mean 0 and deviation 1": (
-            (images - images.mean(axis=each, keepdims=True)) / spread
-        ),
+
+    preprocessing: Preprocessing | None
+    options: str
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        """Return images in [0, 1] so, float32."""
+        if self.preprocessing:
+            return self.preprocessing.apply(images)
+        each = tuple(range(1, images.ndim))
+        spread = np.maximum(images.std(axis=each, keepdims=True), 1e-6)
+        centered = images - images.mean(axis=each, keepdims=True)
+        return (centered / spread).astype(np.float32)
+
+
+# The most usual ones first.
+READINGS = {
+    "0 to 1": Reading(Preprocessing(), "--lowest-pixel 0 --highest-pixel 1"),
+    "0 to 255": Reading(MODES["raw"], "--preprocessing raw"),
+    "-1 to 1": Reading(MODES["tf"], "--preprocessing tf"),
+    "mean and deviation of ImageNet": Reading(
+        MODES["torch"], "--preprocessing torch"
+    ),
+    "0 to 255, blue first, less the mean of ImageNet": Reading(
+        MODES["caffe"], "--preprocessing caffe"
+    ),
+    "0 to 1/255 (divided twice)": Reading(
+        Preprocessing(deviation=(255.0,)), "--deviation 255"
+    ),
+    "1 to 0 (black and white exchanged)": Reading(
+        Preprocessing(mean=(1.0,), deviation=(-1.0,)), "--mean 1 --deviation -1"
+    ),
+    "255 to 0 (black and white exchanged)": Reading(
+        Preprocessing((0.0, 255.0), (255.0,), (-1.0,)),
+        "--highest-pixel 255 --mean 255 --deviation -1",
+    ),
+    "each image to mean 0 and deviation 1": Reading(None, ""),
+    "0 to 1, blue first": Reading(
+        Preprocessing(channel_order="bgr"), "--channel-order bgr"
+    ),
+    "0 to 255, blue first": Reading(
+        Preprocessing((0.0, 255.0), channel_order="bgr"),
+        "--highest-pixel 255 --channel-order bgr",
+    ),
+}  # fmt: skip
+
+
+def readings_for(channels: int) -> dict[str, Reading]:
+    """Return the ways in which images of so many channels are commonly fed."""
+    return {
+        name: reading
+        for name, reading in READINGS.items()
+        if channels == 3 or not (reading.preprocessing or Preprocessing()).needs_colors
     }
-    if images.shape[-1] == 3:
-        mean, deviation = (np.array(values, np.float32) for values in _IMAGENET)
-        found |= {
-            "0 to 1, blue first": images[..., ::-1],
-            "0 to 255, blue first": 255 * images[..., ::-1],
-            "mean and deviation of ImageNet": (images - mean) / deviation,
-        }
-    return {name: values.astype(np.float32) for name, values in found.items()}
 
 
 def compare_readings(
@@ -53,33 +84,36 @@ def compare_readings(
     images: np.ndarray,
     labels: np.ndarray,
     *,
-    pixel_range: tuple[float, float] = (0.0, 1.0),
+    preprocessing: Preprocessing = Preprocessing(),  # noqa: B008 - frozen
 ) -> dict:
     """Return how well a network does when its pixels are read in other ways.
 
     Args:
         predict: Images as the network takes them to class indices, shape `(images,)`.
-        images: In `pixel_range`, shape `(images, height, width, colors)`.
+        images: In [0, 1], shape `(images, height, width, colors)`.
         labels: Class index of each image.
-        pixel_range: What black and white are as the network is fed now.
+        preprocessing: How the network is fed now.
 
     Returns:
         `accuracy` and `balanced_accuracy` as it is fed now, `num_tried`, and
-        `readings`, the best first: `name`, `accuracy`, `balanced_accuracy`, `gain` in
-        balanced accuracy, and the `probability` that chance alone would make as many
-        images right that were wrong (McNemar's exact test, times the readings tried).
+        `readings`, the best first: `name`, `options` (of `happymaps diagnose`, to feed
+        it so), `accuracy`, `balanced_accuracy`, `gain` in balanced accuracy, and the
+        `probability` that chance alone would make as many images right that were wrong
+        (McNemar's exact test, times the readings tried).
     """
-    low, high = pixel_range
-    now = predict(images)
+    fed = preprocessing.apply(images)
+    now = predict(fed)
     balanced, _ = balanced_accuracy(labels, now)
     found = []
-    for name, values in other_readings((images - low) / (high - low)).items():
-        if not np.allclose(values, images, atol=1e-4 * (high - low)):
+    for name, reading in readings_for(images.shape[-1]).items():
+        values = reading.apply(images)
+        if not np.allclose(values, fed, atol=1e-4 * np.ptp(fed)):
             then = predict(values)
             better, _ = balanced_accuracy(labels, then)
             found.append(
                 {
                     "name": name,
+                    "options": reading.options,
                     "accuracy": float(np.mean(then == labels)),
                     "balanced_accuracy": better,
                     "gain": better - balanced,

@@ -15,6 +15,7 @@ from happymaps.attribution.methods.integrated_gradients import integrated_gradie
 from happymaps.attribution.predictions import predicted_objectives
 from happymaps.backend import keras
 from happymaps.networks.models import randomize_weights
+from happymaps.networks.outputs import state_alike
 
 
 def relevance_maps(
@@ -54,8 +55,9 @@ def shuffled_relevance(
     seeds: Sequence[int] = (0, 1),
 ) -> np.ndarray:
     """Return the mean relevance in networks with shuffled weights, shape `(y, x)`."""
-    maps = [
-        relevance_maps(randomize_weights(model, seed=seed), images, baseline).mean(0)
-        for seed in seeds
-    ]
+    maps = []
+    for seed in seeds:
+        shuffled = randomize_weights(model, seed=seed)
+        state_alike(shuffled, model)
+        maps.append(relevance_maps(shuffled, images, baseline).mean(axis=0))
     return np.mean(maps, axis=0)

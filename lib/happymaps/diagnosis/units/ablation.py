@@ -9,17 +9,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from happymaps.backend import keras, tf
 from happymaps.datasets import Dataset
+from happymaps.networks.batches import images_at_once
 from happymaps.networks.graph import functional_form, graph_nodes, is_graph
-from happymaps.networks.inspection import activation_name, output_layer
 from happymaps.networks.layers import find_layer, layer_path
+from happymaps.networks.outputs import output_kind, to_log_probabilities
 from happymaps.networks.training import has_class_outputs
 
 _IMAGES_AT_ONCE = 128
-_LEAST = 1e-7  # probability, as in Keras's cross-entropy
+_COPIES = 2  # of the activations: of the whole network, and of the changed one
 
 
 class Ablation(NamedTuple):
@@ -83,15 +83,16 @@ def ablate_sets(
         {id(find_layer(model, path)): chosen for path, chosen in one.items()}
         for one in sets
     ]
-    kind = _output_kind(model)
+    kind, size = None, _images_at_once(model)
     losses, right = np.zeros(len(sets) + 1), np.zeros(len(sets) + 1)
-    for start in range(0, len(dataset), _IMAGES_AT_ONCE):
-        labels = dataset.labels[start : start + _IMAGES_AT_ONCE]
-        images = dataset.images[start : start + _IMAGES_AT_ONCE]
+    for start in range(0, len(dataset), size):
+        labels = dataset.labels[start : start + size]
+        images = dataset.images[start : start + size]
         run = _Pass(functional_form(model), [tf.constant(images)])
         outputs = [run.outputs()[0], *(run.outputs(_silencer(one))[0] for one in sets)]
+        kind = kind or output_kind(model, outputs[0].numpy())
         for position, values in enumerate(outputs):
-            logs = _log_probabilities(values.numpy(), kind)
+            logs = to_log_probabilities(values.numpy(), kind)
             losses[position] -= logs[np.arange(len(labels)), labels].sum()
             right[position] += (logs.argmax(axis=1) == labels).sum()
     losses, right = losses / len(dataset), right / len(dataset)
@@ -114,12 +115,18 @@ def predict_changed(
         changes: Path of a layer to a function of its output.
     """
     by_layer = {id(find_layer(model, path)): each for path, each in changes.items()}
-    kind, named = _output_kind(model), []
-    for start in range(0, len(dataset), _IMAGES_AT_ONCE):
-        images = tf.constant(dataset.images[start : start + _IMAGES_AT_ONCE])
-        (values,) = _Pass(functional_form(model), [images]).outputs(by_layer)
-        named.append(_log_probabilities(values.numpy(), kind).argmax(axis=1))
-    return np.concatenate(named)
+    found, whole, size = [], [], _images_at_once(model)
+    for start in range(0, len(dataset), size):
+        images = tf.constant(dataset.images[start : start + size])
+        run = _Pass(functional_form(model), [images])
+        whole.append(run.outputs()[0].numpy())
+        found.append(run.outputs(by_layer)[0].numpy())
+    kind = output_kind(model, np.concatenate(whole))
+    return to_log_probabilities(np.concatenate(found), kind).argmax(axis=1)
+
+
+def _images_at_once(model: keras.Model) -> int:
+    return images_at_once(model, _IMAGES_AT_ONCE, copies=_COPIES)
 
 
 def _silencer(channels: dict[int, Sequence[int]]) -> dict[int, Change]:
@@ -211,23 +218,3 @@ def _run(node, values: dict) -> list:
 
 def _keep(values: dict, node, outputs: list) -> None:
     values.update(zip(map(id, node.outputs), outputs, strict=True))
-
-
-def _output_kind(model: keras.Model) -> str:
-    last = find_layer(model, output_layer(model))
-    if isinstance(last, keras.layers.Softmax):
-        return "softmax"
-    name = activation_name(model, output_layer(model))
-    return name if name in ("softmax", "sigmoid") else "linear"
-
-
-def _log_probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
-    """Return the logarithm of each class's probability, shape (images, classes)."""
-    values = outputs.astype(np.float64)
-    if values.shape[1] == 1:
-        probability = special.expit(values) if kind == "linear" else values
-        values = np.concatenate([1 - probability, probability], axis=1)
-    elif kind == "linear":
-        return special.log_softmax(values, axis=1)
-    values = np.clip(values, _LEAST, 1)
-    return np.log(values / values.sum(axis=1, keepdims=True))

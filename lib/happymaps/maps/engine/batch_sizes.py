@@ -15,11 +15,9 @@ from happymaps.maps.engine.single_thread import num_threads, pays
 from happymaps.maps.penalties import is_made_of_products
 from happymaps.maps.scoring import BatchedObjectives
 from happymaps.maps.settings import AscentSettings
+from happymaps.networks.batches import BOTH_WAYS, bear
 
 _VECTOR = 16  # numbers that the processor takes at once, at most
-_BYTES = 4
-_COPIES = 3  # of the activations: on the way there, on the way back, and at work
-_MEMORY = {"cpu": 2**30, "gpu": 2**33}
 _MOST = {"cpu": 32, "gpu": 1024}  # no faster beyond
 _ALIKE = (optimizers.RmsProp, optimizers.Adam, optimizers.NormalizedGradient)
 
@@ -73,8 +71,8 @@ def plan_batches(
         most = settings.batch_size
     else:
         place = "gpu" if has_gpu() else "cpu"
-        each = _BYTES * _COPIES * batched.network.values_per_image * threads
-        most = min(_MOST[place], _MEMORY[place] // each)
+        values = batched.network.values_per_image * threads
+        most = bear(values, _MOST[place], copies=BOTH_WAYS)
     return _split(count, _up(most, multiple), multiple, threads)
 
 

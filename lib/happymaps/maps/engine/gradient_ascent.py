@@ -53,12 +53,7 @@ class _State(NamedTuple):
 
 
 class Compiled:
-    """Compiled parts of a loop, by name. They hold no weights of a network.
-
-    Attributes:
-        parts: By name.
-        lock: Held while a part is compiled.
-    """
+    """Compiled `parts` of a loop, by name, without weights, and a `lock` for them."""
 
     def __init__(self) -> None:
         self.parts = {}

@@ -2,13 +2,13 @@
 
 import collections
 import functools
-import math
 from collections.abc import Callable, Collection
 
 from happymaps.backend import keras, tf
 from happymaps.maps.forward import layers as fast_layers
 from happymaps.maps.forward import pooling as fast_pooling
 from happymaps.maps.forward.weights import WeightValues
+from happymaps.networks.batches import values_per_image
 from happymaps.networks.graph import graph_form, graph_nodes
 
 # Layers whose numbers for an image were seen to be the same bits alone and beside any
@@ -53,10 +53,7 @@ class NetworkPass:
         variables = {id(v): v for call in left for v in call.variables}
         self._variables = [(v, self.weights.add(v)) for v in variables.values()]
         nodes = graph_nodes(network)
-        symbols = [symbol for node in nodes for symbol in node.outputs]
-        self.values_per_image = sum(
-            math.prod(size or 1 for size in symbol.shape[1:]) for symbol in symbols
-        )
+        self.values_per_image = values_per_image(network)
         multiples = (_multiple(node.operation) for node in nodes)
         self.batch_multiple = max(multiples, default=1)
 
