@@ -188,10 +188,10 @@ def clean(
 
     store = _existing(out)
     chosen = choose_runs(store, failed=failed, unused=unused)
-    for key, reason in chosen.items():
+    for (key, status), reason in chosen.items():
         print(f"{'would remove' if dry_run else 'removed'} {key}: {reason}")
         if not dry_run:
-            store.forget(key)
+            store.forget(key, status)
     if not dry_run:
         store.create()
         if failed:

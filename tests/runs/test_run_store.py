@@ -353,6 +353,18 @@ def test_only_what_is_asked_for_is_removed(swept):
     }
 
 
+def test_a_later_failure_goes_and_the_completed_run_of_its_key_stays(swept):
+    record = run(swept, a=97)
+    keep_failure(swept, record, Outcome("function error", message="later"))
+    assert swept.find(record.key) and swept.find_failure(record.key)
+    assert command("clean", "--failed", "--out", swept.root)[0] == 0
+    assert swept.find(record.key)["status"] == "completed"
+    assert swept.problems(record.key) == []
+    assert not swept.failed_folder(record.key).exists()
+    assert command("clean", "--unused", "--out", swept.root)[0] == 0
+    assert not swept.folder(record.key).exists()
+
+
 def command(*words) -> tuple[int, str]:
     result = CliRunner().invoke(app, ["runs", *map(str, words)])
     return result.exit_code, result.output

@@ -23,6 +23,7 @@ from happymaps_runs.store.identity import KEY_DIGITS
 
 _MARK = "store.json"
 _FORMAT = 1
+_CORRUPT = "corrupt"
 _KEY = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
 
 
@@ -125,11 +126,11 @@ class RunStore:
         self.folder(key).rename(target)
         return target
 
-    def forget(self, key: str) -> None:
-        """Remove the run of a key, completed, failed or corrupt."""
+    def forget(self, key: str, status: str) -> None:
+        """Remove the run of a key that has a status, and no other run of that key."""
         for folder in (self.folder(key), self.failed_folder(key)):
-            shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self.root / "corrupt" / key, ignore_errors=True)
+            if _status_of(folder) == status:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def records(self) -> Iterator[tuple[str, dict]]:
         """Yield key and record of every run, the completed ones first.
@@ -139,7 +140,11 @@ class RunStore:
         for parent in (self.root, self.root / "failed"):
             for folder in sorted(parent.glob("*")) if parent.is_dir() else ():
                 if _KEY.fullmatch(folder.name):
-                    yield folder.name, _read_record(folder) or {"status": "corrupt"}
+                    yield folder.name, _read_record(folder) or {"status": _CORRUPT}
+
+
+def _status_of(folder: Path) -> str:
+    return (_read_record(folder) or {"status": _CORRUPT})["status"]
 
 
 def _read_record(folder: Path) -> dict | None:
