@@ -11,8 +11,14 @@ from typer.testing import CliRunner
 import happymaps_runs
 from happymaps.base.sweepable import sweepable
 from happymaps_cli.main import app
+from happymaps_runs.notebooks.process import Outcome
 from happymaps_runs.store.cleaning import choose_runs
-from happymaps_runs.store.functions import coerce_arguments, find_function, run_function
+from happymaps_runs.store.functions import (
+    coerce_arguments,
+    find_function,
+    keep_failure,
+    run_function,
+)
 from happymaps_runs.store.identity import function_identity, key_of
 from happymaps_runs.store.lists import named_keys, write_report
 from happymaps_runs.store.opening import open_sweep
@@ -349,7 +355,7 @@ def test_only_what_is_asked_for_is_removed(swept):
     extra, listed = run(swept, a=99).key, run(swept, a=98).key
     write_report(swept, "mine", {"notebooks": [{"name": "a", "key": listed}]})
     assert choose_runs(swept, failed=False, unused=True) == {
-        extra: "in no report and no sweep"
+        (extra, "completed"): "in no report and no sweep"
     }
 
 

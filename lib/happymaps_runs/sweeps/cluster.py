@@ -27,7 +27,9 @@ def local_client(
     """Start workers on this machine, and end them.
 
     Each has one thread; TensorFlow's threads are shared out among them. They are
-    reached through loopback alone, and see an environment without secrets.
+    reached through loopback alone, by who has the key that is made for this call and
+    lies in no file, since other users of the machine reach loopback too. They see an
+    environment without secrets.
 
     Args:
         workers: How many.
@@ -44,6 +46,7 @@ def local_client(
     settings = {
         "distributed.scheduler.allowed-failures": _LOST_WORKERS,
         "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
         "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads,
     }
     with (
@@ -57,6 +60,8 @@ def local_client(
             n_workers=workers,
             threads_per_worker=1,
             host=LOOPBACK,
+            protocol="tls",
+            security=Security.temporary(),
             # Any free port, where nothing is served: there is no going without one.
             dashboard_address=f"{LOOPBACK}:0",
             memory_limit=memory or "auto",
