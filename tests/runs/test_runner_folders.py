@@ -88,7 +88,8 @@ def test_a_stale_staging_folder_is_removed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [".tmp-photos", ".tmp-run-12ab34cd", ".old-thesis-2024", ".old-run-12ab34cd"]
+    "name",
+    [".tmp-photos", ".tmp-run-12ab34cd", ".old-thesis-2024", ".old-run-12ab34cd"],
 )
 def test_folders_of_others_stay_whatever_they_are_called(tmp_path, name):
     make_folder(tmp_path / name, "mine")
