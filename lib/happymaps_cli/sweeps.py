@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-from happymaps_cli.guard import print_page, report_errors, split_parameters
+from happymaps_cli.guard import (
+    NEXT_TIME,
+    print_page,
+    report_errors,
+    split_parameters,
+)
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.sweep_file import Sweep, load_sweep
 
@@ -17,7 +22,7 @@ Store = Annotated[Path, typer.Option("--out", help="Folder of the run store.")]
 StorePath = Annotated[Path | None, typer.Option(help="A file.")]
 
 
-@report_errors
+@report_errors(interrupted=NEXT_TIME)
 def sweep(
     words: Annotated[
         list[str],

@@ -8,14 +8,12 @@ import re
 from xml.etree import ElementTree
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-_KEPT = set(
-    """
+_KEPT = """
     svg g defs symbol use title desc path rect circle ellipse line polyline polygon text
     tspan textPath image clipPath mask pattern marker linearGradient radialGradient stop
     style filter feBlend feColorMatrix feComponentTransfer feComposite feFlood feFuncA
     feFuncB feFuncG feFuncR feGaussianBlur feMerge feMergeNode feOffset
-    """.split()
-)
+"""
 _ADDRESS = re.compile(r"#[^\s]*|data:image/(?:png|jpeg|gif|webp);base64,[\w+/=\s]*")
 _LOCAL = re.compile(r"url\(\s*['\"]?#[\w.-]+['\"]?\s*\)", re.IGNORECASE)
 # What could fetch something: CSS may hide any letter behind a backslash.
@@ -51,7 +49,7 @@ def clean_svg(text: str) -> str | None:
 
 
 def _clean(root: ElementTree.Element) -> None:
-    waiting = [root]
+    waiting, kept = [root], set(_KEPT.split())
     while waiting:
         element = waiting.pop()
         element.attrib = {
@@ -62,7 +60,7 @@ def _clean(root: ElementTree.Element) -> None:
         for child in list(element):
             space, _, name = child.tag.rpartition("}")
             unsafe = name == "style" and _fetches(child.text or "")
-            if space != "{" + _SVG or name not in _KEPT or unsafe:
+            if space != "{" + _SVG or name not in kept or unsafe:
                 element.remove(child)
             else:
                 waiting.append(child)

@@ -66,8 +66,8 @@ def find_function(name: str) -> Callable:
 
 def _unmarked(name: str) -> ValueError:
     return ValueError(
-        "function must be marked for sweeps, with the decorator happymaps.sweepable, in "
-        f"the module that defines it. Received: {name!r}, which is not."
+        "function must be marked for sweeps, with the decorator happymaps.sweepable, "
+        f"in the module that defines it. Received: {name!r}, which is not."
     )
 
 

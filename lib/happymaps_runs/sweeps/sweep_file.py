@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from happymaps_runs.store.functions import function_parameters
 from happymaps_runs.store.identity import function_identity, key_of, notebook_identity
 from happymaps_runs.sweeps.schema import Content, read_content
 
+MOST_POINTS = 100_000
 _PLAN = paths.repository_root() / "experiments" / "plan.yaml"
 
 
@@ -113,6 +115,7 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
     """
     path = Path(path)
     content = read_content(path)
+    _check_count(path, content)
     notebook = _find_notebook(path, content)
     known = _find_parameters(path, notebook, content)
     given = dict(given or {})
@@ -138,6 +141,16 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
         axes=axes,
         points=_combine(path, notebook, content.function, base, points, axes),
     )
+
+
+def _check_count(path: Path, content: Content) -> None:
+    count = math.prod([len(v) for v in content.grid.values()])
+    count *= len(content.points) or 1
+    if count > MOST_POINTS:
+        raise ValueError(
+            f"{path}: a sweep must have at most {MOST_POINTS:,} points. Received: "
+            f"{count:,}. Give fewer values, or cut it in parts."
+        )
 
 
 def _combine(path, notebook, function, base, points, axes) -> tuple[Point, ...]:
