@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from happymaps.backend import keras
+from happymaps.networks.unpacking import check_unpacked_size
 
 
 def build_cnn(
@@ -89,6 +90,7 @@ def load_model(path: str | Path) -> keras.Model:
             f"Expected a .keras (or .h5) file. Received: {str(path)!r}. "
             "Save the network with model.save('name.keras')."
         )
+    check_unpacked_size(path)
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # whatever a damaged file raises, the reader wants one
