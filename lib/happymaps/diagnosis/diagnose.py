@@ -16,6 +16,7 @@ from happymaps.diagnosis.advice.thresholds import THRESHOLDS, Thresholds
 from happymaps.diagnosis.behavior.brightness import measure_brightness
 from happymaps.diagnosis.behavior.calibration import measure_calibration
 from happymaps.diagnosis.behavior.errors import confident_mistakes, mistake_groups
+from happymaps.diagnosis.behavior.finiteness import check_outputs, check_weights
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import (
     make_windows,
@@ -95,11 +96,13 @@ def diagnose(
         report: Called with the name of each stage as it begins.
 
     Raises:
-        ValueError: Images or classes that do not fit the network, or as in
-            `happymaps.diagnose_units`.
+        ValueError: Images or classes that do not fit the network, weights or outputs
+            that are not-a-number or infinite, or as in `happymaps.diagnose_units`.
     """
     report("accuracy")
+    check_weights(model)
     chances = probabilities(model, dataset)
+    check_outputs(model, dataset.images, chances)
     findings = _measure_behavior(model, dataset, chances, pixel_range, seed)
     report("what the decisions rest on")
     places, pictures = _measure_places(model, dataset, findings, pixel_range, seed)
