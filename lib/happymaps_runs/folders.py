@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ except ImportError:  # Windows
 LEAST_FREE_BYTES = 200_000_000
 # Marks a folder beside an output as ours, and names the output.
 _MARK = "happymaps-staging"
+_TEMPORARY = "happymaps-"
 _LONGEST_SLUG = 64
 # Failed runs, and what the report writes beside the runs.
 _RESERVED = ("failed", "figures")
@@ -133,13 +135,34 @@ def _settle(aside: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def remove_leftovers(parent: Path) -> None:
+@contextlib.contextmanager
+def temporary_folder(parent: str | Path | None = None) -> Iterator[Path]:
+    """Make a folder for the time being, which nobody else can open.
+
+    What killed processes left of such folders is cleared first.
+
+    Args:
+        parent: Where; None for the system's folder for temporary files.
+    """
+    parent = Path(parent or tempfile.gettempdir())
+    remove_leftovers(parent, _TEMPORARY)
+    with (
+        tempfile.TemporaryDirectory(
+            prefix=_TEMPORARY, dir=parent, ignore_cleanup_errors=True
+        ) as name,
+        _lock(Path(name)),
+    ):
+        (Path(name) / _MARK).write_text("temporary", encoding="utf-8")
+        yield Path(name)
+
+
+def remove_leftovers(parent: Path, prefix: str = ".tmp-") -> None:
     """Clear what a killed run left in `parent`; bring back what it had set aside.
 
     A folder of the same name without our mark in it is somebody else's.
     """
-    for around in parent.glob(".tmp-*"):
-        if _read_mark(around) is not None:
+    for around in parent.glob(f"{prefix}*"):
+        if _read_mark(around) is not None and _is_own(around):
             with _lock(around) as left:
                 if left:
                     _clear(around)
@@ -156,6 +179,11 @@ def _clear(around: Path) -> None:
     if name is not None:
         _settle(around / "old", around.with_name(name))
     shutil.rmtree(around, ignore_errors=True)
+
+
+def _is_own(folder: Path) -> bool:
+    # In a folder for all users, another one may have put a mark.
+    return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
 
 
 def _read_mark(folder: Path) -> str | None:

@@ -111,3 +111,22 @@ def test_a_disk_with_too_little_space_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "LEAST_FREE_BYTES", 10**18)
     with pytest.raises(OSError, match=r"1000000000000 MB of free disk space"):
         folders.check_free_space(tmp_path / "not" / "yet" / "there")
+
+
+def test_a_temporary_folder_is_for_its_owner_and_goes_after_a_kill(tmp_path):
+    code = (
+        "import os, sys, signal\nfrom happymaps_runs import folders\n"
+        "with folders.temporary_folder(sys.argv[1]) as folder:\n"
+        "    (folder / 'file').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=False)
+    (left,) = tmp_path.iterdir()
+    assert (left / "file").exists()
+    make_folder(tmp_path / "happymaps-of-mine", "mine")
+    with folders.temporary_folder(tmp_path) as one:
+        assert not left.exists()
+        assert one.stat().st_mode & 0o777 == 0o700
+        with folders.temporary_folder(tmp_path):
+            assert one.exists()
+    assert contents(tmp_path) == {"happymaps-of-mine/file": "mine"}

@@ -18,6 +18,7 @@ from happymaps_pages.html.figures import (
     describe_pictures,
     make_thumbnail,
 )
+from happymaps_pages.html.long_outputs import shorten_outputs
 from happymaps_pages.html.sanitize import clean_fragment
 from happymaps_pages.html.svg import clean_svg
 
@@ -72,6 +73,7 @@ def make_renderer() -> Callable[[NotebookNode], Body]:
 
 def _render(exporter: HTMLExporter, notebook: NotebookNode) -> Body:
     notebook = copy.deepcopy(notebook)
+    shorten_outputs(notebook)
     remove_header(notebook)
     notebook.cells = [cell for cell in notebook.cells if _is_shown(cell)]
     _clean_drawings(notebook)

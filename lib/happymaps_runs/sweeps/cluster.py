@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import distributed
 from distributed.security import Security
 
 from happymaps.base.processors import num_cpus
+from happymaps_runs.folders import temporary_folder
 from happymaps_runs.notebooks.environment import allowed_environment
 
 LOOPBACK = "127.0.0.1"
@@ -52,9 +52,7 @@ def local_client(
     with (
         _only_allowed_variables(),
         _quiet(),
-        tempfile.TemporaryDirectory(
-            prefix="happymaps-", ignore_cleanup_errors=True
-        ) as scratch,
+        temporary_folder() as scratch,
         dask.config.set(settings),
         distributed.LocalCluster(
             n_workers=workers,
@@ -66,7 +64,7 @@ def local_client(
             dashboard_address=f"{LOOPBACK}:0",
             memory_limit=memory or "auto",
             scheduler_kwargs={"dashboard": False},
-            local_directory=scratch,
+            local_directory=str(scratch),
             env=environment,
             preload=["happymaps_runs.sweeps.worker_setup"],
             silence_logs=logging.CRITICAL,
