@@ -3,9 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 UV := $(shell command -v uv 2>/dev/null)
-REPORT_OPTIONS := $(if $(DATASET),--dataset "$(DATASET)") $(if $(MODEL),--model "$(MODEL)") \
-	$(if $(PROFILE),--profile "$(PROFILE)") $(if $(IMAGE_SIZE),--image-size "$(IMAGE_SIZE)") \
-	$(OPTIONS)
+# What somebody gives goes to the shell as it stands, through the environment: in a
+# recipe it would be read as part of the command.
+override DATASET := $(value DATASET)
+override MODEL := $(value MODEL)
+override PROFILE := $(value PROFILE)
+override IMAGE_SIZE := $(value IMAGE_SIZE)
+override SETTING := $(value SETTING)
+override SETTINGS := $(value SETTINGS)
+export DATASET MODEL PROFILE IMAGE_SIZE SETTING SETTINGS
 
 .PHONY: help report test portable check unit lab lint lock notebooks clean
 .DEFAULT_GOAL := help
@@ -28,14 +34,15 @@ $(STAMP): requirements.lock pyproject.toml
 	touch $@; echo "Set up in $$(( $$(date +%s) - start )) s."
 
 report: $(STAMP) ## run the experiments and build reports/index.html [DATASET= MODEL= PROFILE= IMAGE_SIZE= OPTIONS=]
-	@$(BIN)/happymaps report $(REPORT_OPTIONS)
+	@$(BIN)/happymaps report $${DATASET:+--dataset "$$DATASET"} $${MODEL:+--model "$$MODEL"} \
+	  $${PROFILE:+--profile "$$PROFILE"} $${IMAGE_SIZE:+--image-size "$$IMAGE_SIZE"} $(OPTIONS)
 
 test: $(STAMP) lint unit ## lint, unit tests, and nbval on the committed notebooks [SETTING=, as of portable]
 	@echo "Comparing the committed notebooks with a fresh run (nbval) ..."
-	@$(BIN)/python -m $(if $(SETTING),happymaps_runs.portable --due --settings "$(SETTING)",pytest --nbval --due notebooks experiments -n 2 --dist loadfile -q)
+	@$(BIN)/python -m $(if $(SETTING),happymaps_runs.portable --due --settings "$$SETTING",pytest --nbval --due notebooks experiments -n 2 --dist loadfile -q)
 
 portable: $(STAMP) ## nbval as on other processors, and the cells that differ [NOTEBOOKS= SETTINGS=]
-	@$(BIN)/python -m happymaps_runs.portable --settings "$(SETTINGS)" $(NOTEBOOKS)
+	@$(BIN)/python -m happymaps_runs.portable --settings "$$SETTINGS" $(NOTEBOOKS)
 
 check: $(STAMP) lint ## a minute: lint, rules, and the tests of the rooms that the change touches
 	@$(BIN)/python -m pytest $$($(BIN)/python tests/touched_rooms.py) -n 2 --dist worksteal -q -p no:nbval

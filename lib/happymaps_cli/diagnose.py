@@ -26,7 +26,7 @@ _SUMMARY = "summary.json"
 _MARK = {"made_by": "happymaps diagnose"}  # a folder with it may be replaced
 
 
-@report_errors
+@report_errors(interrupted="Nothing was written; the same command begins anew.")
 def diagnose(
     model: Annotated[Path, typer.Argument(help="A network, a .keras or .h5 file.")],
     dataset: Annotated[

@@ -1,45 +1,125 @@
 """How commands end: pages, expected errors in one line, exit codes that tell."""
 
+import contextlib
 import functools
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TextIO
 
 import typer
 
 from happymaps_runs.notebooks.records import RunError
 from happymaps_runs.store.run_store import RunStore
 
+NEXT_TIME = "What had completed is kept; to go on, give the same command again."
+
+
+# Shown, not sent to the terminal: controls but tab and line ends, marks that turn the
+# direction, and half characters, which stand for bytes of a name that is not UTF-8.
+_CONTROLS = {
+    number: ascii(chr(number))[1:-1]
+    for first, last in ((0, 8), (11, 12), (14, 31), (127, 159), (0x202A, 0x202E),
+                        (0x2066, 0x2069), (0xD800, 0xDFFF))
+    for number in range(first, last + 1)
+}  # fmt: skip
+
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came; handled like Ctrl-C but for the exit code."""
+    """SIGTERM or SIGHUP came; handled like Ctrl-C but for the exit code."""
 
 
 def _terminate(signum: int, frame: object) -> None:
-    raise Terminated
+    raise Terminated(signum)
 
 
-def report_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Print expected errors without a traceback, and exit with a telling code."""
+def report_errors(
+    command: Callable[..., None] | None = None, *, interrupted: str = ""
+) -> Callable:
+    """Print errors in a line, without a traceback, and exit with a telling code.
+
+    Control characters in what is printed are shown, not sent to the terminal.
+
+    Args:
+        command: To be guarded.
+        interrupted: What to say of its results when it is interrupted.
+    """
+    if command is None:
+        return functools.partial(report_errors, interrupted=interrupted)
 
     @functools.wraps(command)
     def guarded(**options: object) -> None:
-        signal.signal(signal.SIGTERM, _terminate)
-        try:
-            command(**options)
-        except (ValueError, OSError, RunError) as error:
-            print(f"happymaps: {error}", file=sys.stderr)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt as error:
-            print(
-                "happymaps: interrupted. What had completed is kept; to go on, give "
-                "the same command again.",
-                file=sys.stderr,
-            )
-            terminated = isinstance(error, Terminated)
-            raise typer.Exit(143 if terminated else 130) from None
+        _listen()
+        with _shown_controls():
+            try:
+                command(**options)
+            except (ValueError, OSError, RunError) as error:
+                _tell(str(error))
+                raise typer.Exit(1) from None
+            except KeyboardInterrupt as error:
+                _tell(f"interrupted. {interrupted}".rstrip())
+                number = error.args[0] if isinstance(error, Terminated) else 2
+                raise typer.Exit(128 + number) from None
+            except Exception as error:
+                if isinstance(error, typer.Exit | typer.Abort | typer.BadParameter):
+                    raise
+                _tell(_unforeseen(error))
+                raise typer.Exit(1) from None
 
     return guarded
+
+
+def _listen() -> None:
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # `nohup` ignores it on purpose.
+        if number and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _terminate)
+
+
+def _tell(message: str) -> None:
+    print(f"happymaps: {message}".replace("\r", "\\r"), file=sys.stderr)
+
+
+def _unforeseen(error: Exception) -> str:
+    if os.environ.get("HAPPYMAPS_TRACEBACK"):
+        return "".join(traceback.format_exception(error))
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    text = (str(error).splitlines() or [""])[0][:300]
+    return (
+        f"{type(error).__name__}: {text} ({Path(last.filename).name}, line "
+        f"{last.lineno}). This was not foreseen: check what was given, or report it "
+        "with what HAPPYMAPS_TRACEBACK=1 shows."
+    )
+
+
+class _ShownControls:
+    """A stream of text that shows control characters instead of sending them.
+
+    Names come from folders and files of others, and a terminal obeys what it is sent.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(text.translate(_CONTROLS))
+        return len(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _shown_controls() -> Iterator[None]:
+    with (
+        contextlib.redirect_stdout(_ShownControls(sys.stdout)),
+        contextlib.redirect_stderr(_ShownControls(sys.stderr)),
+    ):
+        yield
 
 
 def split_parameters(given: list[str] | None) -> dict[str, str]:

@@ -12,7 +12,13 @@ from happymaps.base import paths
 from happymaps.base.messages import Faults
 from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.diagnose import diagnose
-from happymaps_cli.guard import print_page, print_table, report_errors, split_parameters
+from happymaps_cli.guard import (
+    NEXT_TIME,
+    print_page,
+    print_table,
+    report_errors,
+    split_parameters,
+)
 from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
 from happymaps_cli.sweeps import compare, runs, sweep
 from happymaps_runs.folders import short_hash, slug
@@ -61,7 +67,7 @@ Seconds = Annotated[float | None, typer.Option(help="Time for each notebook.")]
 
 
 @app.command()
-@report_errors
+@report_errors(interrupted="Notebooks that had completed are kept.")
 def run(
     notebooks: Annotated[list[str], typer.Argument(help="Paths of .ipynb files.")],
     parameter: Given = None,
@@ -144,7 +150,7 @@ def _name_run(notebook: Path, parameters: dict[str, object]) -> str:
 
 
 @app.command()
-@report_errors
+@report_errors(interrupted=NEXT_TIME)
 def report(
     dataset: Annotated[
         str | None, typer.Option(help="Name of a data set, or folder:PATH.")

@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-from happymaps_cli.guard import print_page, report_errors, split_parameters
+from happymaps_cli.guard import (
+    NEXT_TIME,
+    print_page,
+    report_errors,
+    split_parameters,
+)
 from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.sweep_file import Sweep, load_sweep
@@ -18,7 +23,7 @@ Store = Annotated[Path, typer.Option("--out", help="Folder of the run store.")]
 StorePath = Annotated[Path | None, typer.Option(help="A file.")]
 
 
-@report_errors
+@report_errors(interrupted=NEXT_TIME)
 def sweep(
     words: Annotated[
         list[str],
@@ -192,10 +197,10 @@ def clean(
 
     store = _existing(out)
     chosen = choose_runs(store, failed=failed, unused=unused)
-    for key, reason in chosen.items():
+    for (key, status), reason in chosen.items():
         print(f"{'would remove' if dry_run else 'removed'} {key}: {reason}")
         if not dry_run:
-            store.forget(key)
+            store.forget(key, status)
     if not dry_run:
         store.create()
         if failed:

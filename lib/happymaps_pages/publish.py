@@ -5,6 +5,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
+from happymaps_pages.content.runs import tell
+
 MANIFEST = "_assets/manifest.json"
 
 
@@ -24,7 +26,11 @@ def publish_files(
     """
     earlier = _read_manifest(root)
     for name, content in files.items():
-        _write_if_changed(root / name, content)
+        try:
+            _write_if_changed(root / name, content)
+        # Something else has its place, such as a dead link: the others have theirs.
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            tell(f"{root / name} is left out: {error.strerror}.")
     folders = tuple(f"{folder}/" for folder in kept)
     stay = {name for name in earlier if name.startswith(folders)} if folders else set()
     for name in sorted(earlier - files.keys() - stay):

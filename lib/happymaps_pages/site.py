@@ -19,7 +19,7 @@ from urllib.parse import quote
 import xarray as xr
 
 from happymaps_pages.content.article import Article, read_article, read_failure
-from happymaps_pages.content.runs import Collection, Library, read_json
+from happymaps_pages.content.runs import Collection, Library, read_json, tell
 from happymaps_pages.content.sections import Section
 from happymaps_pages.content.sweep_cards import (
     SUMMARY,
@@ -162,15 +162,21 @@ def _sweep_page(
     if is_there and read_json(summary).get("made_from") == made_from:
         return {}, make_card(summary.read_bytes(), folder)
     try:
+        assembled = assemble(store, record)
+        for key, reason in json.loads(assembled.attrs["damaged"]).items():
+            tell(f"{section.title}: {store.folder(key)} is left out: {reason}.")
         files = sweep_files(
-            assemble(store, record),
+            assembled,
             folder,
             link_keys=links,
             failures=reasons,
             made_from=made_from,
         )
-    except ValueError as error:  # one sweep must not take the whole site down
-        return {}, SweepCard(section.title, folder, {}, problem=str(error))
+    # One sweep must not take the whole site down, whatever is wrong with its results.
+    except Exception as error:
+        problem = str(error) if isinstance(error, ValueError) else repr(error)
+        tell(f"{section.title} has no page: {problem}")
+        return {}, SweepCard(section.title, folder, {}, problem=problem)
     return files, make_card(files[f"{folder}/{SUMMARY}"], folder)
 
 

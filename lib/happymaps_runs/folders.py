@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +17,9 @@ except ImportError:  # Windows
     fcntl = None
 
 LEAST_FREE_BYTES = 200_000_000
-_STALE_SECONDS = 60
+# Marks a folder beside an output as ours, and names the output.
+_MARK = "happymaps-staging"
+_TEMPORARY = "happymaps-"
 _LONGEST_SLUG = 64
 # Failed runs, and what the report writes beside the runs.
 _RESERVED = ("failed", "figures")
@@ -52,18 +54,21 @@ def check_free_space(folder: Path) -> None:
 
 @contextlib.contextmanager
 def staging_folder(target: Path) -> Iterator[Path]:
-    """Make a folder beside `target`; what is left of it at the end is removed.
+    """Make a folder to be published as `target`; what is left at the end is removed.
 
-    It is locked as long as this process lives, so that `remove_leftovers` knows.
+    It lies in a folder beside `target` that is marked, and locked as long as this
+    process lives, so that `remove_leftovers` knows.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = target.with_name(f".tmp-{target.name}-{secrets.token_hex(4)}")
-    staging.mkdir()
+    around = target.with_name(f".tmp-{target.name}-{secrets.token_hex(4)}")
+    around.mkdir()
     try:
-        with _lock(staging):
-            yield staging
+        with _lock(around):
+            (around / _MARK).write_text(target.name, encoding="utf-8")
+            (around / "new").mkdir()
+            yield around / "new"
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(around, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -92,10 +97,16 @@ def publish_folder(staging: Path, target: Path) -> None:
     """Rename `staging` to `target`, in the place of an older folder.
 
     At each instant either the old or the new one is there, or the old one lies beside
-    as `.old-...` for `remove_leftovers` to bring back. Of two at once the last wins.
+    `staging` for `remove_leftovers` to bring back. Of two at once the last wins.
+
+    Args:
+        staging: As `staging_folder` yields it.
+        target: The folder that it was made for.
     """
+    aside = staging.with_name("old")
     while True:
-        aside = _set_aside(target)
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(aside)
         try:
             staging.rename(target)
             break
@@ -117,13 +128,6 @@ def publish_first(staging: Path, target: Path) -> bool:
     return True
 
 
-def _set_aside(target: Path) -> Path:
-    aside = target.with_name(f".old-{target.name}-{secrets.token_hex(4)}")
-    with contextlib.suppress(FileNotFoundError):
-        target.rename(aside)
-    return aside
-
-
 def _settle(aside: Path, target: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if not target.exists():
@@ -131,15 +135,63 @@ def _settle(aside: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def remove_leftovers(parent: Path) -> None:
-    """Clear what a killed run left in `parent`; bring back what it had set aside."""
-    for aside in parent.glob(".old-*"):
-        name = aside.name.removeprefix(".old-").rpartition("-")[0]
-        _settle(aside, aside.with_name(name))
-    for staging in parent.glob(".tmp-*"):
-        with contextlib.suppress(FileNotFoundError):
-            # A young one may not be locked yet.
-            young = time.time() - staging.stat().st_mtime < _STALE_SECONDS
-            with _lock(staging) as ours:
-                if ours and not young:
-                    shutil.rmtree(staging, ignore_errors=True)
+@contextlib.contextmanager
+def temporary_folder(parent: str | Path | None = None) -> Iterator[Path]:
+    """Make a folder for the time being, which nobody else can open.
+
+    What killed processes left of such folders is cleared first.
+
+    Args:
+        parent: Where; None for the system's folder for temporary files.
+    """
+    parent = Path(parent or tempfile.gettempdir())
+    remove_leftovers(parent, _TEMPORARY)
+    with (
+        tempfile.TemporaryDirectory(
+            prefix=_TEMPORARY, dir=parent, ignore_cleanup_errors=True
+        ) as name,
+        _lock(Path(name)),
+    ):
+        (Path(name) / _MARK).write_text("temporary", encoding="utf-8")
+        yield Path(name)
+
+
+def remove_leftovers(parent: Path, prefix: str = ".tmp-") -> None:
+    """Clear what a killed run left in `parent`; bring back what it had set aside.
+
+    A folder of the same name without our mark in it is somebody else's.
+    """
+    for around in parent.glob(f"{prefix}*"):
+        if _read_mark(around) is not None and _is_own(around):
+            with _lock(around) as left:
+                if left:
+                    _clear(around)
+
+
+def discard(staging: Path) -> None:
+    """Remove a staging folder, or any other one, in the stead of its killed owner."""
+    marked = _read_mark(staging.parent) is not None
+    _clear(staging.parent) if marked else shutil.rmtree(staging, ignore_errors=True)
+
+
+def _clear(around: Path) -> None:
+    name = _read_mark(around)
+    if name is not None:
+        _settle(around / "old", around.with_name(name))
+    shutil.rmtree(around, ignore_errors=True)
+
+
+def _is_own(folder: Path) -> bool:
+    # In a folder for all users, another one may have put a mark.
+    return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+
+
+def _read_mark(folder: Path) -> str | None:
+    """Return the name of the output that a marked folder is for."""
+    try:
+        if folder.is_symlink():
+            return None
+        name = (folder / _MARK).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    return name if Path(name).name == name else None

@@ -1,14 +1,18 @@
 """What a sweep file must not be able to do: run code, leave its folder, reach a URL."""
 
+import asyncio
 import json
 
 import pytest
 import yaml
+from distributed.comm import connect
+from distributed.security import Security
 from sweep_cases import Case, cluster
 
 from happymaps_pages import build_site
 from happymaps_runs.store.functions import find_function
 from happymaps_runs.store.run_store import RunStore
+from happymaps_runs.sweeps.cluster import local_client
 from happymaps_runs.sweeps.running import Options, Workers, run_sweep
 from happymaps_runs.sweeps.sweep_file import load_sweep
 
@@ -139,6 +143,55 @@ def test_a_function_without_the_mark_is_refused(tmp_path, name):
     write(case, function=name)
     with pytest.raises(ValueError, match="must be marked for sweeps"):
         load_sweep(case.file)
+
+
+@pytest.mark.parametrize(
+    "module", ["unasked", "package.unasked", "package", "spaces.unasked"]
+)
+def test_a_module_is_not_run_to_see_that_it_has_no_mark(tmp_path, monkeypatch, module):
+    monkeypatch.syspath_prepend(tmp_path)
+    trace = tmp_path / "ran"
+    code = f"open({str(trace)!r}, 'w')\ndef act(): pass\n"
+    for path in ("unasked.py", "package/__init__.py", "package/unasked.py",
+                 "spaces/unasked.py"):  # fmt: skip
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(code)
+    with pytest.raises(ValueError, match="must be marked for sweeps"):
+        find_function(f"{module}:act")
+    with pytest.raises(ValueError, match="must be one that can be imported"):
+        find_function(f"{module}.absent:act")
+    assert not trace.exists()
+
+
+def test_a_marked_function_is_found_in_a_package(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "spaced").mkdir()
+    (tmp_path / "spaced" / "marked.py").write_text(
+        "import happymaps.base.sweepable as s\n@s.sweepable\ndef act(): return 7\n"
+    )
+    assert find_function("spaced.marked:act")() == 7
+
+
+def test_only_the_key_of_the_call_opens_the_local_workers():
+    async def answers(address, security):
+        options = security.get_connection_args("client") if security else {}
+        comm = await connect(address, timeout=5, **options)
+        await comm.write({"op": "identity", "reply": True})
+        answer = await comm.read()
+        comm.abort()
+        return answer["type"]
+
+    with local_client(1) as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        addresses = [client.scheduler.address, *workers]
+        addresses += [worker["nanny"] for worker in workers.values()]
+        assert len(addresses) == 3
+        for address in addresses:
+            assert asyncio.run(answers(address, client.security))
+            with pytest.raises(OSError):
+                asyncio.run(answers(address, Security.temporary()))
+            with pytest.raises(OSError):
+                asyncio.run(answers(address.replace("tls:", "tcp:"), None))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,14 @@ from typer.testing import CliRunner
 import happymaps_runs
 from happymaps.base.sweepable import sweepable
 from happymaps_cli.main import app
+from happymaps_runs.notebooks.process import Outcome
 from happymaps_runs.store.cleaning import choose_runs
-from happymaps_runs.store.functions import coerce_arguments, find_function, run_function
+from happymaps_runs.store.functions import (
+    coerce_arguments,
+    find_function,
+    keep_failure,
+    run_function,
+)
 from happymaps_runs.store.identity import function_identity, key_of
 from happymaps_runs.store.lists import named_keys, write_report
 from happymaps_runs.store.opening import open_sweep
@@ -349,8 +355,20 @@ def test_only_what_is_asked_for_is_removed(swept):
     extra, listed = run(swept, a=99).key, run(swept, a=98).key
     write_report(swept, "mine", {"notebooks": [{"name": "a", "key": listed}]})
     assert choose_runs(swept, failed=False, unused=True) == {
-        extra: "in no report and no sweep"
+        (extra, "completed"): "in no report and no sweep"
     }
+
+
+def test_a_later_failure_goes_and_the_completed_run_of_its_key_stays(swept):
+    record = run(swept, a=97)
+    keep_failure(swept, record, Outcome("function error", message="later"))
+    assert swept.find(record.key) and swept.find_failure(record.key)
+    assert command("clean", "--failed", "--out", swept.root)[0] == 0
+    assert swept.find(record.key)["status"] == "completed"
+    assert swept.problems(record.key) == []
+    assert not swept.failed_folder(record.key).exists()
+    assert command("clean", "--unused", "--out", swept.root)[0] == 0
+    assert not swept.folder(record.key).exists()
 
 
 def command(*words) -> tuple[int, str]:

@@ -35,6 +35,7 @@ def test_a_harmless_variable_passes(name):
             "PGPASS",
         ),
         *("HAPPYMAPS_TOKEN", "KERAS_API_KEY", "TF_TOKEN_host", "TF_VAR_password"),
+        *("HAPPYMAPS_KEY", "TF_AUTH", "XDG_COOKIE", "KERAS_PAT", "LC_SIGNING_KEYS"),
         *("TF_VAR_anything", "MPLBACKEND", "JUPYTER_PATH", "SSH_AUTH_SOCK"),
     ],
 )

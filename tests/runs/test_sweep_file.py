@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import nbformat
@@ -212,3 +213,41 @@ def test_a_function_without_a_default_wants_a_value(write):
     content = {"notebook": "", "function": f"{__name__}:count_to", "title": "Numbers"}
     with pytest.raises(ValueError, match="must be given, since the function has no"):
         load_sweep(write(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"grid": {"a": [*range(3000)], "b": [*range(3000)]}}, "9,000,000"),
+        ({"grid": {"a": [*range(400)]}, "points": [{"b": i} for i in range(300)]},
+         "120,000"),
+        ({"points": [{"a": i} for i in range(100_001)]}, "100,001"),
+    ],
+)  # fmt: skip
+def test_a_sweep_of_too_many_points_is_refused_by_its_count(write, content, message):
+    path = write(content)
+    started = time.process_time()
+    with pytest.raises(ValueError, match=rf"at most 100,000 points.*{message}"):
+        load_sweep(path)
+    assert time.process_time() - started < 60
+
+
+def test_a_sweep_file_of_many_megabytes_is_refused_unread(write):
+    with pytest.raises(ValueError, match=r"at most 5 MB\. Received: 6 MB"):
+        load_sweep(write("title: " + "x" * 6_000_000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "parameters: {a: &n [1], b: *n}",
+        "parameters: {a: [&c0 [1,1], "
+        + ", ".join(f"&c{i} [{','.join([f'*c{i - 1}'] * 10)}]" for i in range(1, 20))
+        + "]}",
+        "parameters: &p {a: 1}\ngrid: {<<: *p}",
+        "grid: &g {a: [*g]}",
+    ],
+)
+def test_an_alias_is_refused(write, text):
+    with pytest.raises(ValueError, match=r"must be plain YAML.*an alias"):
+        load_sweep(write(f"notebook: add_numbers.ipynb\n{text}\n"))

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import importlib.resources
 import re
+import shutil
 import tempfile
 import time
 import urllib.parse
@@ -33,6 +34,7 @@ _FILE = re.compile(
     rf"_(?P<expression>{'|'.join(EXPRESSIONS)})_(?P<eyes>{'|'.join(EYES)})"
     r"(?P<scale>_[24])?\.pgm"
 )
+_MARK = "happymaps-download"  # in a folder that may be removed
 _REMEDY = (
     "Set HAPPYMAPS_DATA to a folder that holds cmu_faces/faces.tar.gz (or the zip), "
     f"or download {URL} into data/raw/cmu_faces/."
@@ -167,6 +169,7 @@ def fetch(
     _remove_leftovers(folder)
     with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
         name = PurePosixPath(urllib.parse.urlparse(url).path).name
+        (Path(temporary) / _MARK).touch()
         partial = Path(temporary) / name
         _download(url, partial, max_bytes)
         read_verified(partial, manifest)
@@ -208,10 +211,9 @@ def _download(url: str, path: Path, max_bytes: int) -> None:
 def _remove_leftovers(folder: Path) -> None:
     # A killed process cannot tidy up; an hour spares a download still in progress.
     for leftover in folder.glob(".download-*"):
-        if time.time() - leftover.stat().st_mtime > 3600:
-            for file in leftover.iterdir():
-                file.unlink()
-            leftover.rmdir()
+        is_ours = (leftover / _MARK).is_file() and not leftover.is_symlink()
+        if is_ours and time.time() - leftover.stat().st_mtime > 3600:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _check_complete(source, manifest, contents, altered) -> None:

@@ -19,6 +19,7 @@ from happymaps.base.messages import list_faults
 from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.pgm import decode_pgm, is_pgm
 from happymaps.datasets.pixels import resize, set_channels
+from happymaps.datasets.room import MOST_BYTES, check_pixels, check_room
 
 GROUND_TRUTH = "ground_truth.csv"
 _MOST_NAMED = 1000  # damaged files: all, so that one round mends them
@@ -66,6 +67,7 @@ def load_folder(
         found = _list_images(path / class_name, skipped)
         files += found
         labels += [label] * len(found)
+    check_room(files, image_size, channels)
     files, labels, images = _read_images(
         files, labels, image_size, skip_damaged, skipped
     )
@@ -103,6 +105,8 @@ def read_ground_truth(path: Path) -> pd.DataFrame | None:
         fault = "" if "file" in truth else f"columns {', '.join(truth.columns)}"
     except ValueError as error:
         fault = str(error)
+    if not fault and truth["file"].isna().any():
+        fault = f"no file in row {truth['file'].isna().argmax() + 2}"
     if not fault and truth["file"].duplicated().any():
         fault = f"{truth['file'][truth['file'].duplicated()].iloc[0]} twice"
     if fault:
@@ -114,7 +118,7 @@ def read_ground_truth(path: Path) -> pd.DataFrame | None:
 
 
 def _list_classes(path: Path, truth: pd.DataFrame | None) -> list[str]:
-    entries = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+    entries = _list_entries(path)
     stray = [entry for entry in entries if entry.is_file() and _is_image(entry)]
     if stray:
         raise ValueError(
@@ -134,7 +138,7 @@ def _list_classes(path: Path, truth: pd.DataFrame | None) -> list[str]:
 def _order_classes(names: list[str], truth: pd.DataFrame | None) -> list[str]:
     if truth is None or "label" not in truth:
         return names
-    folders = truth["file"].map(lambda file: PurePosixPath(file).parts[0])
+    folders = truth["file"].map(lambda file: (*PurePosixPath(file).parts, "")[0])
     pairs = truth.assign(folder=folders)[["folder", "label"]].drop_duplicates()
     order = dict(zip(pairs["folder"], pairs["label"].astype(str), strict=True))
     one_to_one = pairs["folder"].is_unique and pairs["label"].is_unique
@@ -144,19 +148,35 @@ def _order_classes(names: list[str], truth: pd.DataFrame | None) -> list[str]:
 
 
 def _list_images(folder: Path, skipped: list[str]) -> list[Path]:
-    entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    entries = _list_entries(folder)
     nested = [entry for entry in entries if entry.is_dir()]
     images = [entry for entry in entries if entry.is_file() and _is_image(entry)]
     if nested or not images:
         fault = f"the folder {nested[0]} in a class" if nested else f"none in {folder}"
         remedy = "Move its images up" if nested else "Add images, or remove the folder"
         raise ValueError(f"{_LAYOUT} Received {fault}. {remedy}.")
+    taken = set(images)
     skipped += [
-        f"{folder.name}/{entry.name}: not an image file"
+        f"{folder.name}/{entry.name}: not "
+        f"{'an image' if entry.is_file() else 'a regular'} file"
         for entry in entries
-        if entry not in images
+        if entry not in taken
     ]
     return images
+
+
+def _list_entries(folder: Path) -> list[Path]:
+    entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    for entry in entries:
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(entry).decode(errors="backslashreplace")
+            raise ValueError(
+                "Names of files and folders must be UTF-8. Received: "
+                f"{shown}. Rename it; of an old zip archive, all at once with convmv."
+            ) from None
+    return entries
 
 
 def _is_image(file: Path) -> bool:
@@ -202,16 +222,27 @@ def _check_complete(path: Path, class_names: list[str], labels) -> None:
 
 def _read_image(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
     try:
+        if file.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES // 10**6} MB")
         content = file.read_bytes()
         if is_pgm(content):
             image = decode_pgm(content)[..., np.newaxis]
         else:
-            with Image.open(io.BytesIO(content)) as opened:
+            with _open_image(content) as opened:
                 image = _to_array(ImageOps.exif_transpose(opened))
     # Pillow's decoders raise whatever a broken file makes them stumble over.
     except Exception as error:
         raise ValueError(f"{file} cannot be read as an image ({error})") from error
     return image if image_size is None else resize(image, image_size)
+
+
+def _open_image(content: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        # Ours is the lower limit.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(io.BytesIO(content))
+    check_pixels(*image.size)
+    return image
 
 
 def _to_array(image: Image.Image) -> np.ndarray:

@@ -17,6 +17,7 @@ from happymaps.diagnosis.advice.thresholds import THRESHOLDS, Thresholds
 from happymaps.diagnosis.behavior.brightness import measure_brightness
 from happymaps.diagnosis.behavior.calibration import measure_calibration
 from happymaps.diagnosis.behavior.errors import confident_mistakes, mistake_groups
+from happymaps.diagnosis.behavior.finiteness import check_outputs, check_weights
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import (
     make_windows,
@@ -109,8 +110,8 @@ def diagnose(
         command: How this diagnosis is asked for, for advice that can be followed.
 
     Raises:
-        ValueError: Images or classes that do not fit the network, or as in
-            `happymaps.diagnose_units`.
+        ValueError: Images or classes that do not fit the network, weights or outputs
+            that are not-a-number or infinite, or as in `happymaps.diagnose_units`.
     """
     bare, fed = model, make_preprocessing(preprocessing, pixel_range=pixel_range)
     if preprocessing:
@@ -118,12 +119,14 @@ def diagnose(
     if preprocessing and layers is not None:
         layers = [f"{bare.name}/{layer_path(bare, layer)}" for layer in layers]
     check_images(model, dataset.images)
+    check_weights(model)
     with stated(model, outputs):
         meaning = find_meaning(model, dataset.images)
     with stated(model, meaning), stated(bare, meaning):
         report("accuracy")
         started = time.monotonic()
         chances = probabilities(model, dataset)
+        check_outputs(model, dataset.images, chances)
         spent = time.monotonic() - started
         effort = plan_effort(
             model, dataset, layers,
@@ -147,14 +150,9 @@ def diagnose(
         findings |= places
         report("units")
         units = diagnose_units(
-            model,
-            few,
-            layers=effort.layers,
-            seeds=seeds,
-            maps_per_layer=maps_per_layer,
-            num_steps=num_steps,
-            input_range=pixel_range,
-        )
+            model, few, layers=effort.layers, seeds=seeds, num_steps=num_steps,
+            maps_per_layer=maps_per_layer, input_range=pixel_range,
+        )  # fmt: skip
         report("taking units out")
         findings |= {
             "units": count_units(units, layer_sizes(model, units)),

@@ -10,6 +10,7 @@ from happymaps.backend import keras
 from happymaps.base.network_files import why_no_network
 from happymaps.networks.custom_objects import named_custom_objects
 from happymaps.networks.keras2_files import read_config, readable_h5
+from happymaps.networks.unpacking import check_unpacked_size
 
 _UNKNOWN = ("Could not locate class", "Unknown layer", "Could not deserialize class")
 _OF_TENSORFLOW = {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}
@@ -43,6 +44,7 @@ def load_model(
     if reason:
         kind = ValueError if path.exists() else FileNotFoundError
         raise kind(f"Expected a saved network, a .keras or .h5 file. {reason}")
+    check_unpacked_size(path)
     own = dict(named_custom_objects() if custom_objects is None else custom_objects)
     try:
         with _readable(path, own) as file:

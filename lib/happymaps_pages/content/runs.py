@@ -5,6 +5,7 @@ status `"unreadable"` and the reason.
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,14 +78,14 @@ class Library:
                     for run in self.find(each["key"], str(each.get("name") or ""))
                 ),
             )
-            for report in read_reports(self.store)
+            for report in read_reports(self.store, tell)
         ]
 
     def sweeps(self) -> list[Collection]:
         """Return the sweeps; of each the runs that kept a notebook."""
         return [
             Collection(sweep["name"], sweep, tuple(self._told(sweep)), is_sweep=True)
-            for sweep in read_sweeps(self.store)
+            for sweep in read_sweeps(self.store, tell)
         ]
 
     def _told(self, sweep: dict) -> Iterator[Run]:
@@ -98,7 +99,7 @@ class Library:
 
     def single_runs(self) -> Collection:
         """Return the newest notebooks that were run by themselves."""
-        named = named_keys(self.store)
+        named = named_keys(self.store, lambda _: None)  # told above
         found = [
             (str(record.get("started") or ""), key)
             for key, record in self.store.records()
@@ -136,10 +137,15 @@ class Library:
         return "; ".join(self.store.problems(key, failed=failed, only=(_NOTEBOOK,)))
 
 
+def tell(message: str) -> None:
+    """Say what is left out of the pages, where the command says the rest."""
+    print(message, file=sys.stderr, flush=True)
+
+
 def read_json(path: Path) -> dict:
     """Return the object in a JSON file, empty when there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -18,11 +18,13 @@ from happymaps_pages.html.figures import (
     describe_pictures,
     make_thumbnail,
 )
+from happymaps_pages.html.long_outputs import shorten_outputs
 from happymaps_pages.html.sanitize import (
     clean_fragment,
     hide_attachments,
     show_attachments,
 )
+from happymaps_pages.html.svg import clean_svg
 
 TEMPLATES = Path(__file__).parent / "templates"
 COVER = "figures/cover.webp"
@@ -77,8 +79,10 @@ def make_renderer() -> Callable[[NotebookNode], Body]:
 
 def _render(exporter: HTMLExporter, notebook: NotebookNode) -> Body:
     notebook = copy.deepcopy(notebook)
+    shorten_outputs(notebook)
     remove_header(notebook)
     notebook.cells = [cell for cell in notebook.cells if _is_shown(cell)]
+    _clean_drawings(notebook)
     cover = choose_cover(describe_pictures(notebook))
     resources = {"unique_key": "figure", "output_files_dir": "figures"}
     html, resources = exporter.from_notebook_node(notebook, resources)
@@ -95,6 +99,15 @@ def _render(exporter: HTMLExporter, notebook: NotebookNode) -> Body:
         return Body(Markup(str(soup)), contents, files)
     files[COVER] = make_thumbnail(cover.data)
     return Body(Markup(str(soup)), contents, files, f"Figure: {cover.alt}")
+
+
+def _clean_drawings(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            drawing = output.get("data", {}).pop("image/svg+xml", None)
+            clean = clean_svg("".join(drawing)) if drawing else None
+            if clean:
+                output.data["image/svg+xml"] = clean
 
 
 def _is_shown(cell: NotebookNode) -> bool:

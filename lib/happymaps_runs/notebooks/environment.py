@@ -24,7 +24,9 @@ _PREFIXES = (
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 # TF_VAR_..., TF_CLI_...: Terraform shares TensorFlow's prefix.
 _SECRET = re.compile(
-    "TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^TF_VAR_|^TF_CLI_", re.I
+    "TOKEN|SECRET|PASSW|CREDENTIAL|(KEY|AUTH|COOKIE|PAT)S?$|API_?KEY|ACCESS_?KEY"
+    "|^TF_VAR_|^TF_CLI_",
+    re.I,
 )
 PASSED = "HAPPYMAPS_PASS"
 _READING = re.compile(r"\benviron\b|\bgetenv\b")

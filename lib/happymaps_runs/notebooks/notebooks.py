@@ -47,7 +47,8 @@ def read_notebook(notebook: Path) -> dict:
         supported = content["nbformat"] == 4
         for cell in content["cells"] if supported else ():
             cell["source"] = "".join(cell["source"])
-    except (ValueError, KeyError, TypeError) as error:
+            _check_cell(cell)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{path} must hold a notebook. Received: {type(error).__name__}: {error}. "
             "Open it in JupyterLab and save it again."
@@ -58,6 +59,17 @@ def read_notebook(notebook: Path) -> dict:
             "Open it in JupyterLab and save it again."
         )
     return content
+
+
+def _check_cell(cell: dict) -> None:
+    metadata = cell.get("metadata", {})
+    if not isinstance(metadata, dict):
+        raise TypeError(f"the metadata of a cell is {type(metadata).__name__}")
+    tags = metadata.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise TypeError(f"the tags of a cell are {type(tags).__name__}, no texts")
+    if not isinstance(cell["cell_type"], str):
+        raise TypeError(f"the type of a cell is {type(cell['cell_type']).__name__}")
 
 
 def cell_tags(cell: dict) -> list[str]:

@@ -22,6 +22,7 @@ from happymaps_runs.notebooks.notebooks import cell_tags, check_language, read_n
 TYPES = ("int", "float", "bool", "str", "list[int]", "list[float]", "list[str]")
 TRUE_WORDS = ("true", "True", "1", "yes")
 FALSE_WORDS = ("false", "False", "0", "no")
+_MOST_SHOWN = 500
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -78,16 +79,23 @@ def declared_parameters(content: Mapping, name: str) -> dict[str, Parameter]:
 def _parse_cell(source: str, where: str) -> dict[str, Parameter]:
     try:
         statements = ast.parse(source).body
-    except SyntaxError as error:
+        comments = {
+            token.start[0]: token.string.lstrip("# ").rstrip()
+            for token in tokenize.generate_tokens(io.StringIO(source).readline)
+            if token.type == tokenize.COMMENT
+        }
+    # Python's parser has several ways to say that something is nested too deep.
+    except (
+        *(SyntaxError, ValueError, MemoryError, RecursionError),
+        tokenize.TokenError,
+    ) as error:
+        reason = getattr(error, "msg", "") or str(error) or "nested too deep"
+        line = getattr(error, "lineno", None)
         raise ValueError(
             f"The parameters cell of {where} must be plain Python. Received: "
-            f"{error.msg} in line {error.lineno}. Leave magics and shell commands out."
+            f"{reason}{f' in line {line}' if line else ''}. Leave magics and shell "
+            "commands out."
         ) from error
-    comments = {
-        token.start[0]: token.string.lstrip("# ").rstrip()
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
     found: dict[str, Parameter] = {}
     for statement in statements:
         help_text = comments.get(statement.end_lineno, "")
@@ -101,7 +109,7 @@ def _parse_statement(statement: ast.stmt, help_text: str, where: str) -> Paramet
     if target is None:
         raise ValueError(
             f"The parameters cell of {where} must hold literals only, e.g. "
-            f"`seed: int = 0  # help`. Received: `{ast.unparse(statement)}`. Annotate "
+            f"`seed: int = 0  # help`. Received: `{_unparse(statement)}`. Annotate "
             f"it with one of {', '.join(TYPES)}, or move it to another cell."
         )
     name, quoted = target.id, isinstance(annotation, ast.Constant)
@@ -110,11 +118,11 @@ def _parse_statement(statement: ast.stmt, help_text: str, where: str) -> Paramet
     elif quoted and isinstance(annotation.value, str):
         type_name = annotation.value
     else:
-        type_name = ast.unparse(annotation)
+        type_name = _unparse(annotation)
     if annotation is None and not type_name:
         raise ValueError(
             f"Parameter {name!r} of {where} must be a literal whose type can be told. "
-            f"Received: `{ast.unparse(statement)}`. Annotate it with one of "
+            f"Received: `{_unparse(statement)}`. Annotate it with one of "
             f"{', '.join(TYPES)}, e.g. `{name}: list[int] = []`, or move it to another "
             "cell."
         )
@@ -124,8 +132,8 @@ def _parse_statement(statement: ast.stmt, help_text: str, where: str) -> Paramet
     parameter = Parameter(name, type_name, None, help_text)
     try:
         value = ast.literal_eval(statement.value)
-    except ValueError:
-        value = ast.unparse(statement.value)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        value = _unparse(statement.value)
         raise _mistyped(parameter, value, f"its default in {where} a literal") from None
     if isinstance(value, str) and type_name != "str":
         raise _mistyped(parameter, value, f"its default in {where} so too")
@@ -155,6 +163,13 @@ def _infer_type(expression: ast.expr) -> str:
     name = kinds.pop().__name__ if len(kinds) == 1 else ""
     name = f"list[{name}]" if isinstance(value, list) else name
     return name if name in TYPES else ""
+
+
+def _unparse(node: ast.AST) -> str:
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "what is nested too deep"
 
 
 def coerce_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, object]:
@@ -200,7 +215,7 @@ def coerce_value(parameter: Parameter, value: object) -> object:
         if not isinstance(items, list | tuple):
             raise TypeError
         return [_coerce_scalar(item, element.group(1)) for item in items]
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, RecursionError):
         raise _mistyped(parameter, value, "such a value") from None
 
 
@@ -243,5 +258,10 @@ def _mistyped(parameter: Parameter, received: object, remedy: str) -> ValueError
     hint = f": {meaning}" if parameter.type != "str" else ""
     return ValueError(
         f"Parameter {parameter.name!r}{described} must be {parameter.type}{hint}. "
-        f"Received: {received!r} ({type(received).__name__}). Give {remedy}."
+        f"Received: {_shorten(received)} ({type(received).__name__}). Give {remedy}."
     )
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from happymaps_runs import folders
 from happymaps_runs.notebooks.environment import kernel_environment
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -105,10 +106,8 @@ def _short_folder() -> Iterator[str]:
     folder = tempfile.gettempdir()
     if len(os.fsencode(folder)) > _LONGEST_SOCKET_FOLDER and Path("/tmp").is_dir():
         folder = "/tmp"
-    with tempfile.TemporaryDirectory(
-        prefix="happymaps-", dir=folder, ignore_cleanup_errors=True
-    ) as short:
-        yield short
+    with folders.temporary_folder(folder) as short:
+        yield str(short)
 
 
 @contextlib.contextmanager

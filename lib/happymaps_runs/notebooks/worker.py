@@ -15,6 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
+from happymaps_runs import folders
 from happymaps_runs.lean_imports import skip_url_grammar
 from happymaps_runs.notebooks.notebooks import cell_tags
 from happymaps_runs.notebooks.process import DISK_FULL
@@ -42,8 +43,8 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(orphaned,), daemon=True).start()
     answer = json.dumps(_run(request), ensure_ascii=False)
     if orphaned.is_set():
-        for name in ("output", "sockets"):
-            shutil.rmtree(Path(request[name]).parent, ignore_errors=True)
+        folders.discard(Path(request["output"]).parent)
+        shutil.rmtree(Path(request["sockets"]).parent, ignore_errors=True)
     else:
         channel.write(answer)
         channel.close()

@@ -6,8 +6,12 @@ from happymaps_runs.store.lists import named_keys
 from happymaps_runs.store.run_store import RunStore
 
 
-def choose_runs(store: RunStore, *, failed: bool, unused: bool) -> dict[str, str]:
-    """Return the keys of runs to remove, each with the reason.
+def choose_runs(
+    store: RunStore, *, failed: bool, unused: bool
+) -> dict[tuple[str, str], str]:
+    """Return key and status of the runs to remove, each with the reason.
+
+    A key can have a completed run and a failed one, of a later call.
 
     Args:
         store: The store.
@@ -16,10 +20,11 @@ def choose_runs(store: RunStore, *, failed: bool, unused: bool) -> dict[str, str
     """
     chosen, named = {}, named_keys(store)
     for key, record in store.records():
-        if failed and record["status"] != "completed":
-            chosen[key] = record["status"]
+        status = record["status"]
+        if failed and status != "completed":
+            chosen[key, status] = status
         elif unused and key not in named:
-            chosen[key] = "in no report and no sweep"
+            chosen[key, status] = "in no report and no sweep"
     return chosen
 
 

@@ -1,12 +1,16 @@
 """Library functions whose results are kept: which they are, and one run of one."""
 
+import ast
 import dataclasses
 import datetime
 import errno
 import importlib
+import importlib.machinery
+import importlib.util
 import inspect
 import re
 import shutil
+import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -45,19 +49,48 @@ def find_function(name: str) -> Callable:
         )
     module_name, _, attribute = name.partition(":")
     try:
+        # To import a module is to run it; a file may name any.
+        if module_name not in sys.modules and not _is_marked(module_name, attribute):
+            raise _unmarked(name)
         function = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError) as error:
         raise ValueError(
             f"function must be one that can be imported. Received: {name!r}: {error}. "
             "Correct the name, or install its package."
         ) from error
     # Any function at all could be named in a file; this one was meant for it.
     if getattr(function, "is_sweepable", None) is not True:
-        raise ValueError(
-            "function must be marked for sweeps, with the decorator "
-            f"happymaps.sweepable. Received: {name!r}, which is not."
-        )
+        raise _unmarked(name)
     return function
+
+
+def _unmarked(name: str) -> ValueError:
+    return ValueError(
+        "function must be marked for sweeps, with the decorator happymaps.sweepable, "
+        f"in the module that defines it. Received: {name!r}, which is not."
+    )
+
+
+def _is_marked(module: str, function: str) -> bool:
+    """Return whether the source of a module marks a function; nothing is imported."""
+    top, *below = module.split(".")
+    spec, found = importlib.util.find_spec(top), top
+    for name in below:
+        found += f".{name}"
+        places = spec and spec.submodule_search_locations
+        spec = places and importlib.machinery.PathFinder.find_spec(found, places)
+    if not spec:
+        raise ImportError(f"No module named {found!r}")
+    if not spec.origin or not spec.origin.endswith(".py"):
+        return False
+    statements = ast.parse(Path(spec.origin).read_bytes()).body
+    marks = (
+        mark.func if isinstance(mark, ast.Call) else mark
+        for each in statements
+        if isinstance(each, ast.FunctionDef) and each.name == function
+        for mark in each.decorator_list
+    )
+    return any(ast.unparse(mark).split(".")[-1] == "sweepable" for mark in marks)
 
 
 def function_parameters(name: str) -> dict[str, Parameter]:

@@ -1,6 +1,7 @@
 """The results of a sweep as one labeled object."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,16 +34,21 @@ def open_sweep(name: str, store: str | Path = "reports/store") -> "xr.Dataset":
         there is none). A dimension that is longer in some results than in others, such
         as held-out images of folds, has the longest size, and NaN after the end of the
         shorter ones. The attributes tell title, notebook, function and, as JSON, the
-        `parameters` that all share.
+        `parameters` that all share and `damaged`: by their keys the runs whose files
+        are not as they were left. These count as missing, with a warning.
 
     Raises:
         ValueError: No such store or sweep, or results that do not go together.
     """
-    found = RunStore(store)
-    sweeps = {sweep["name"]: sweep for sweep in read_sweeps(found)}
+    found, damaged = RunStore(store), []
+    sweeps = {sweep["name"]: sweep for sweep in read_sweeps(found, damaged.append)}
     if name not in sweeps:
-        raise ValueError(f"{found.root}: {unknown_name('sweep', name, sweeps)}")
-    return assemble(found, sweeps[name])
+        message = f"{found.root}: {unknown_name('sweep', name, sweeps)}"
+        raise ValueError(" ".join([message, *damaged]))
+    assembled = assemble(found, sweeps[name])
+    for key, reason in json.loads(assembled.attrs["damaged"]).items():
+        warnings.warn(f"{found.folder(key)} is left out: {reason}.", stacklevel=2)
+    return assembled
 
 
 def assemble(store: RunStore, description: dict) -> "xr.Dataset":
@@ -51,7 +57,14 @@ def assemble(store: RunStore, description: dict) -> "xr.Dataset":
 
     points, axes = description["points"], description["axes"]
     is_grid = bool(axes) and len(points) == np.prod([len(v) for v in axes.values()])
-    results = _equal_sizes([_result(store, point) for point in points])
+    damaged = {
+        point["key"]: "; ".join(problems)
+        for point in points
+        if (problems := _problems(store, point["key"]))
+    }
+    results = _equal_sizes(
+        [_result(store, point, point["key"] in damaged) for point in points]
+    )
     try:
         stacked = xr.concat(
             results, "point", data_vars="all", coords="minimal", compat="override",
@@ -66,16 +79,23 @@ def assemble(store: RunStore, description: dict) -> "xr.Dataset":
     keys = ("name", "title", "notebook", "function", "created")
     stacked.attrs = {key: description.get(key) or "" for key in keys}
     stacked.attrs["parameters"] = json.dumps(description["parameters"])
+    stacked.attrs["damaged"] = json.dumps(damaged)
     return stacked
 
 
-def _result(store: RunStore, point: dict) -> "xr.Dataset":
+def _problems(store: RunStore, key: str) -> list[str]:
+    record = store.find(key) or {}
+    name = RESULT if record.get("function") else "metrics.json"
+    return store.problems(key, only=(name,))
+
+
+def _result(store: RunStore, point: dict, is_damaged: bool) -> "xr.Dataset":
     import xarray as xr
 
     key, page, status = point["key"], point["page"], "missing"
     result = xr.Dataset()
     record = store.find(key)
-    if record:
+    if record and not is_damaged:
         status = "completed"
         if record.get("function"):
             result = read_arrays(store.folder(key) / RESULT)

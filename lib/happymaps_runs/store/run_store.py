@@ -23,6 +23,14 @@ from happymaps_runs.store.identity import KEY_DIGITS
 
 _MARK = "store.json"
 _FORMAT = 1
+_CORRUPT = "corrupt"
+# What others rely on where a record has it.
+_FIELDS = {
+    **dict.fromkeys(("parameters", "versions", "machine", "identity"), dict),
+    **dict.fromkeys(("artefact_sha256", "error"), dict),
+    **dict.fromkeys(("notebook", "title", "started", "function", "key", "call"), str),
+    "seconds": (int, float),
+}
 _KEY = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
 
 
@@ -66,7 +74,7 @@ class RunStore:
 
     def folder(self, key: str) -> Path:
         """Return where the run of a key lies, or would lie."""
-        if not _KEY.fullmatch(key):
+        if not is_key(key):
             raise ValueError(f"A key must be {KEY_DIGITS} hex digits. Received: {key}.")
         return self.root / key
 
@@ -125,11 +133,11 @@ class RunStore:
         self.folder(key).rename(target)
         return target
 
-    def forget(self, key: str) -> None:
-        """Remove the run of a key, completed, failed or corrupt."""
+    def forget(self, key: str, status: str) -> None:
+        """Remove the run of a key that has a status, and no other run of that key."""
         for folder in (self.folder(key), self.failed_folder(key)):
-            shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self.root / "corrupt" / key, ignore_errors=True)
+            if _status_of(folder) == status:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def records(self) -> Iterator[tuple[str, dict]]:
         """Yield key and record of every run, the completed ones first.
@@ -139,18 +147,36 @@ class RunStore:
         for parent in (self.root, self.root / "failed"):
             for folder in sorted(parent.glob("*")) if parent.is_dir() else ():
                 if _KEY.fullmatch(folder.name):
-                    yield folder.name, _read_record(folder) or {"status": "corrupt"}
+                    yield folder.name, _read_record(folder) or {"status": _CORRUPT}
+
+
+def is_key(key: object) -> bool:
+    """Return whether something can be the key of a run."""
+    return isinstance(key, str) and bool(_KEY.fullmatch(key))
+
+
+def _status_of(folder: Path) -> str:
+    return (_read_record(folder) or {"status": _CORRUPT})["status"]
 
 
 def _read_record(folder: Path) -> dict | None:
     record = _read_object(folder / "run.json")
-    return record if "status" in record else None
+    if not isinstance(record.get("status"), str):
+        return None
+    is_sound = all(
+        record.get(name) is None or isinstance(record[name], kind)
+        for name, kind in _FIELDS.items()
+    )
+    if not is_sound:
+        return None
+    sums = (record.get("artefact_sha256") or {}).values()
+    return record if all(isinstance(each, str) for each in sums) else None
 
 
 def _read_object(path: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

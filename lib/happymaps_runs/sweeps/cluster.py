@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import distributed
 from distributed.security import Security
 
 from happymaps.base.processors import num_cpus
+from happymaps_runs.folders import temporary_folder
 from happymaps_runs.notebooks.environment import allowed_environment
 
 LOOPBACK = "127.0.0.1"
@@ -27,7 +27,9 @@ def local_client(
     """Start workers on this machine, and end them.
 
     Each has one thread; TensorFlow's threads are shared out among them. They are
-    reached through loopback alone, and see an environment without secrets.
+    reached through loopback alone, by who has the key that is made for this call and
+    lies in no file, since other users of the machine reach loopback too. They see an
+    environment without secrets.
 
     Args:
         workers: How many.
@@ -44,24 +46,25 @@ def local_client(
     settings = {
         "distributed.scheduler.allowed-failures": _LOST_WORKERS,
         "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
         "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads,
     }
     with (
         _only_allowed_variables(),
         _quiet(),
-        tempfile.TemporaryDirectory(
-            prefix="happymaps-", ignore_cleanup_errors=True
-        ) as scratch,
+        temporary_folder() as scratch,
         dask.config.set(settings),
         distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             host=LOOPBACK,
+            protocol="tls",
+            security=Security.temporary(),
             # Any free port, where nothing is served: there is no going without one.
             dashboard_address=f"{LOOPBACK}:0",
             memory_limit=memory or "auto",
             scheduler_kwargs={"dashboard": False},
-            local_directory=scratch,
+            local_directory=str(scratch),
             env=environment,
             preload=["happymaps_runs.sweeps.worker_setup"],
             silence_logs=logging.CRITICAL,

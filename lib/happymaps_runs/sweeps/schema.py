@@ -1,5 +1,7 @@
 """What a sweep file may hold, read safely: keys and shapes, not yet what they mean."""
 
+import math
+from collections.abc import Hashable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +9,8 @@ import yaml
 
 from happymaps.base.messages import unknown_name
 
+MOST_POINTS = 100_000
+_MOST_BYTES = 5_000_000
 _KEYS = ("notebook", "function", "title", "profile", "parameters", "grid", "points")
 
 
@@ -23,13 +27,27 @@ class Content(NamedTuple):
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, which would let the second of two equal keys win."""
+    """PyYAML's safe loader, without what lets a small file mean much or two things.
+
+    It would let the second of two equal keys win, and a few aliases of aliases stand
+    for a billion values.
+    """
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            alias = self.peek_event().anchor
+            raise ValueError(f"an alias, *{alias}. Write out what it stands for.")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                break  # told by PyYAML
+            if key in seen:
                 raise ValueError(f"{key!r} is there twice. Keep one of them.")
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -55,10 +73,18 @@ def _read(path: Path) -> dict:
             f"A sweep must be an existing .yaml file. Received: {str(path)!r}. See "
             "experiments/experiment1/sweeps/tv_weight.yaml."
         )
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise ValueError(
+            f"{path} must have at most {_MOST_BYTES // 10**6} MB. Received: "
+            f"{size / 1e6:.0f} MB. Cut the sweep in parts."
+        )
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
+        if isinstance(error, RecursionError):
+            reason = "lists or mappings nested too deep. Flatten them."
         raise ValueError(f"{path} must be plain YAML. Received: {reason}") from None
     if not isinstance(content, dict):
         raise ValueError(
@@ -111,3 +137,14 @@ def _point_list(path: Path, content: dict) -> list[dict]:
             + ". Name all in each."
         )
     return points
+
+
+def check_count(path: Path, content: Content) -> None:
+    """Raise a ValueError where a sweep would have more than `MOST_POINTS`."""
+    count = math.prod([len(v) for v in content.grid.values()])
+    count *= len(content.points) or 1
+    if count > MOST_POINTS:
+        raise ValueError(
+            f"{path}: a sweep must have at most {MOST_POINTS:,} points. Received: "
+            f"{count:,}. Give fewer values, or cut it in parts."
+        )

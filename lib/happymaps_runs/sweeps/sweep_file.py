@@ -21,7 +21,7 @@ from happymaps_runs.notebooks.parameters import Parameter, coerce_value, read_pa
 from happymaps_runs.plans.plan import QUICK, load_plan
 from happymaps_runs.store.functions import function_parameters
 from happymaps_runs.store.identity import function_identity, key_of, notebook_identity
-from happymaps_runs.sweeps.schema import Content, read_content
+from happymaps_runs.sweeps.schema import Content, check_count, read_content
 
 _PLAN = paths.repository_root() / "experiments" / "plan.yaml"
 
@@ -114,6 +114,7 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
     """
     path = Path(path)
     content = read_content(path)
+    check_count(path, content)
     notebook = _find_notebook(path, content)
     known = _find_parameters(path, notebook, content)
     given = dict(given or {})

@@ -252,12 +252,23 @@ def test_fetch_leaves_nothing_when_interrupted(tmp_path, server, monkeypatch, ki
 
 
 def test_fetch_removes_what_a_killed_download_left_behind(tmp_path, server):
-    write_tree(tmp_path, {".download-old/x.zip": b"", ".download-new/x.zip": b""})
+    mark = "happymaps-download"
+    write_tree(
+        tmp_path,
+        {f".download-{n}/{f}": b"" for n in ("old", "new") for f in (mark, "x.zip")}
+        | {".download-mine/x.zip": b""},
+    )
     long_ago = time.time() - 7200
-    os.utime(tmp_path / ".download-old", (long_ago, long_ago))
+    for name in (".download-old", ".download-mine"):
+        os.utime(tmp_path / name, (long_ago, long_ago))
     server.reply = (200, PUBLISHED, len(PUBLISHED))
     fetch(url=server.url, folder=tmp_path, manifest=MANIFEST)
-    assert sorted(list_files(tmp_path)) == [".download-new/x.zip", "cmu+faces.zip"]
+    assert sorted(list_files(tmp_path)) == [
+        ".download-mine/x.zip",
+        f".download-new/{mark}",
+        ".download-new/x.zip",
+        "cmu+faces.zip",
+    ]
 
 
 def test_fetch_without_a_network_says_what_else_can_be_done(tmp_path):
