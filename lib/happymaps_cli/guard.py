@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import signal
 import sys
 import traceback
@@ -26,6 +27,9 @@ _CONTROLS = {
                         (0x2066, 0x2069), (0xD800, 0xDFFF))
     for number in range(first, last + 1)
 }  # fmt: skip
+
+
+_MOVES = re.compile(r"\n*(?:\x1b\[A)+")
 
 
 class Terminated(KeyboardInterrupt):
@@ -106,7 +110,9 @@ class _ShownControls:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write(text.translate(_CONTROLS))
+        # Bars below each other move up and down, in texts of their own.
+        is_move = _MOVES.fullmatch(text)
+        self._stream.write(text if is_move else text.translate(_CONTROLS))
         return len(text)
 
     def __getattr__(self, name: str) -> object:

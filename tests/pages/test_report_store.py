@@ -304,3 +304,72 @@ def test_a_comparison_of_an_older_version_is_left_out(tmp_path):
 def test_a_card_tells_how_far_a_sweep_is(counts, status, progress):
     card = SweepCard("a", "b", counts)
     assert (card.status, card.progress) == (status, progress)
+
+
+def spoil_result(store, folder):
+    path = folder / "result.nc"
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def spoil_record(store, folder, **changes):
+    path = folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def spoil_list(content):
+    def spoil(store, folder):
+        (store.root / "sweeps" / "a" / "sweep.json").write_text(content)
+
+    return spoil
+
+
+def link_nowhere(name):
+    def spoil(store, folder):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to("/nowhere/at/all")
+
+    return spoil
+
+
+DAMAGES = {
+    "result": spoil_result,
+    "result gone": lambda store, folder: (folder / "result.nc").unlink(),
+    "sums": lambda s, f: spoil_record(s, f, artefact_sha256=[1]),
+    "a sum": lambda s, f: spoil_record(s, f, artefact_sha256={"result.nc": 5}),
+    "status": lambda s, f: spoil_record(s, f, status=["completed"]),
+    "error": lambda s, f: spoil_record(s, f, error="none"),
+    "function": lambda s, f: spoil_record(s, f, function=7),
+    "parameters": lambda s, f: spoil_record(s, f, parameters=[1], versions=3),
+    "record": lambda s, f: (f / "run.json").write_text("[" * 100_000),
+    "dead links": link_nowhere("run.json"),
+    "dead result": link_nowhere("result.nc"),
+    "dead page": link_nowhere("index.html"),
+    "dead pictures": link_nowhere("figures"),
+    "list": spoil_list("{"),
+    "list of numbers": spoil_list('{"name": "a", "points": [1, 2]}'),
+    "list of paths": spoil_list('{"name": "a", "points": [{"key": "../../b"}]}'),
+    "list without axes": spoil_list(
+        '{"name": "a", "points": [{"key": "00000000000000000000"}]}'
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_takes_no_other_page_down(tmp_path, capsys, damage):
+    add_run(tmp_path, "c/mine")
+    add_sweep(tmp_path, "a", "First?")
+    add_sweep(tmp_path, "b", "Second?")
+    store = open_store(tmp_path)
+    # A result of the first sweep alone.
+    run_function(store, DRAW, {"weight": 5.0, "seed": 5})
+    path = store.root / "sweeps" / "a" / "sweep.json"
+    content = json.loads(path.read_text())
+    content["points"][0] |= {"key": key_at(5.0, 5), "page": key_at(5.0, 5)}
+    path.write_text(json.dumps(content))
+    DAMAGES[damage](store, store.folder(key_at(5.0, 5)))
+    page = build_site(store)
+    assert "Second?" in page.read_text()
+    assert (store.root / "sweeps" / "b" / "index.html").is_file()
+    said = capsys.readouterr().err
+    if damage.startswith(("result", "dead result", "list")):
+        assert "sweeps/a" in said or "First?" in said or "a has no page" in said

@@ -292,6 +292,18 @@ def test_a_sweep_opens_as_one_labeled_object(swept):
     assert json.loads(sweep.attrs["parameters"]) == {"word": ""}
 
 
+def test_a_result_that_changed_is_left_out_with_a_warning(swept):
+    key = key_of(function_identity(NAME, coerce_arguments(NAME, {"a": 2, "b": 0.5})))
+    other = run(swept, a=77).key
+    path = swept.folder(key) / "result.nc"
+    path.write_bytes((swept.folder(other) / "result.nc").read_bytes())
+    with pytest.warns(UserWarning, match=rf"{key} is left out: result.nc changed"):
+        sweep = open_sweep("sums", swept.root)
+    assert sweep.status.sel(a=2).values.tolist() == ["missing", *["completed"] * 2]
+    assert np.isnan(sweep.total.sel(a=2, b=0.5))
+    assert key in sweep.attrs["damaged"]
+
+
 def test_listed_points_open_along_one_dimension(swept):
     points = [
         {
