@@ -22,6 +22,7 @@ IDS = np.random.default_rng(0).integers(1, 50, (3, 12)).astype(np.float32)
 
 
 def text_network(dtype):
+    keras.utils.set_random_seed(0)
     inputs = keras.Input((12,), dtype=dtype)
     words = layers.Embedding(50, 8, name="words")(inputs)
     values = layers.Conv1D(6, 3, activation="relu", name="conv")(words)
