@@ -159,7 +159,7 @@ def test_options_out_of_range_are_refused(numbers, message):
 
 
 def test_what_does_not_exist_is_one_line(network, folder, tmp_path):
-    absent = "must be an existing .keras file"
+    absent = "There is no file"
     assert_refused(("absent.keras", "synthetic_faces"), absent, tmp_path)
     assert_refused((network, "cmu_face"), "Did you mean 'cmu_faces'?", tmp_path)
     size = (network, f"folder:{folder}", "--image-size", "60")
