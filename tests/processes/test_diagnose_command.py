@@ -197,7 +197,7 @@ def test_layers_without_units_and_wrong_sizes_are_refused(network, folder):
 
 def pooling_name(network: Path, start: str) -> str:
     from happymaps.networks.layers import layer_paths
-    from happymaps.networks.models import load_model
+    from happymaps.networks.reading import load_model
 
     return next(p for p in layer_paths(load_model(network)) if p.startswith(start))
 

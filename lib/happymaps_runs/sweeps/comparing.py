@@ -49,8 +49,8 @@ def open_maps(
             return _title(store, key), _with_maps(read_result(store, key), named)
     raise ValueError(
         "To compare, name a network's file, a folder or file of maps, or the start of "
-        f"one run's key. Received: {named!r}, which is none of these. See `happymaps runs "
-        "list`."
+        f"one run's key. Received: {named!r}, which is none of these. See `happymaps "
+        "runs list`."
     )
 
 
