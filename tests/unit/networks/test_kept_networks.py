@@ -14,7 +14,8 @@ import pytest
 
 from happymaps.datasets import load_dataset
 from happymaps.networks import keeping, kept_networks, study
-from happymaps.networks.models import build_cnn, load_model
+from happymaps.networks.models import build_cnn
+from happymaps.networks.reading import load_model
 from happymaps.networks.study import open_images, study_network
 
 TINY = {
