@@ -26,7 +26,7 @@ SkipDamaged = Annotated[
 ]
 
 
-def set_opening(*, custom_objects: str | None, skip_damaged: bool) -> None:
+def set_opening(*, custom_objects: str | None, skip_damaged: bool = False) -> None:
     """Let what is opened from here on be opened so.
 
     Raises:

@@ -127,7 +127,7 @@ def compare(
     left: Annotated[
         str,
         typer.Argument(
-            help="A .keras file, a folder or .nc file of maps, or a run's key."
+            help="A network's file, a folder or .nc file of maps, or a run's key."
         ),
     ],
     right: Annotated[str, typer.Argument(help="Likewise.")],
@@ -136,15 +136,17 @@ def compare(
         typer.Option(
             "-p",
             metavar="NAME=VALUE",
-            help="For .keras files: of happymaps.layer_maps, such as layer.",
+            help="For networks: of happymaps.layer_maps, such as layer.",
         ),
     ] = None,
     out: Store = _STORE,
+    custom_objects: CustomObjects = None,
 ) -> None:
     """Lay the maps of two networks or two runs side by side, unit by unit."""
     from happymaps_pages.site import build_comparison
     from happymaps_runs.sweeps.comparing import comparison_name, open_maps
 
+    set_opening(custom_objects=custom_objects)
     store, given = RunStore(out), split_parameters(parameter)
     names, maps = zip(*(open_maps(n, store, given) for n in (left, right)), strict=True)
     name = comparison_name(left, right)

@@ -118,8 +118,8 @@ def test_run_refuses_before_anything_runs(
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (("--model", "absent.keras"), "must be an existing .keras file"),
-        (("--model", "sleep.ipynb"), "must be an existing .keras file"),
+        (("--model", "absent.keras"), "There is no file 'absent.keras'"),
+        (("--model", "sleep.ipynb"), "must be a saved network"),
         (("--dataset", "folder:absent"), "must name an existing folder"),
         (("--dataset", "cmu_face"), "Did you mean 'cmu_faces'?"),
         (("--image-size", "60"), "as in 60x64"),

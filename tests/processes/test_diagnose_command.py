@@ -159,7 +159,7 @@ def test_options_out_of_range_are_refused(numbers, message):
 
 
 def test_what_does_not_exist_is_one_line(network, folder, tmp_path):
-    absent = "must be an existing .keras file"
+    absent = "There is no file"
     assert_refused(("absent.keras", "synthetic_faces"), absent, tmp_path)
     assert_refused((network, "cmu_face"), "Did you mean 'cmu_faces'?", tmp_path)
     size = (network, f"folder:{folder}", "--image-size", "60")
@@ -197,7 +197,7 @@ def test_layers_without_units_and_wrong_sizes_are_refused(network, folder):
 
 def pooling_name(network: Path, start: str) -> str:
     from happymaps.networks.layers import layer_paths
-    from happymaps.networks.models import load_model
+    from happymaps.networks.reading import load_model
 
     return next(p for p in layer_paths(load_model(network)) if p.startswith(start))
 

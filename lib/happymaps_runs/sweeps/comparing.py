@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from happymaps.base.network_files import ENDINGS
 from happymaps_runs.folders import slug
 from happymaps_runs.inputs import resolve_inputs, resolve_model
 from happymaps_runs.store.functions import RESULT, coerce_arguments
@@ -24,7 +25,7 @@ def open_maps(
     """Return a title and the maps that are meant.
 
     Args:
-        named: A `.keras` file, whose maps are made unless the store has them; a run in
+        named: A network's file, whose maps are made unless the store has them; a run in
             the store by the start of its key; a run's folder; or a `.nc` file.
         store: Where made maps are kept.
         given: Parameters of `happymaps.maps.layer_maps:layer_maps` for a network.
@@ -33,7 +34,7 @@ def open_maps(
         ValueError: Neither of these, it holds no maps, or they could not be made.
     """
     path = Path(named)
-    if path.suffix == ".keras":
+    if path.suffix in ENDINGS:
         return path.stem, _maps_of_network(resolve_model(path), store, given)
     if path.suffix == ".nc" and path.is_file():
         return path.stem, _read(path)
@@ -47,9 +48,9 @@ def open_maps(
         if (store.folder(key) / RESULT).is_file():
             return _title(store, key), _with_maps(read_result(store, key), named)
     raise ValueError(
-        "To compare, name a .keras file, a folder or file of maps, or the start of one "
-        f"run's key. Received: {named!r}, which is none of these. See `happymaps runs "
-        "list`."
+        "To compare, name a network's file, a folder or file of maps, or the start of "
+        f"one run's key. Received: {named!r}, which is none of these. See `happymaps "
+        "runs list`."
     )
 
 

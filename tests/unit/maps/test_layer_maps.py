@@ -14,7 +14,8 @@ from happymaps.maps import layer_maps as module
 from happymaps.maps.layer_maps import layer_maps
 from happymaps.networks import study as studies
 from happymaps.networks.layers import find_layer
-from happymaps.networks.models import load_model, save_model
+from happymaps.networks.models import save_model
+from happymaps.networks.reading import load_model
 from happymaps_runs.notebooks.parameters import read_parameters
 from happymaps_runs.store.functions import function_parameters
 from happymaps_runs.store.recalling import load_or_run

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from happymaps.datasets import load_dataset
 from happymaps.networks import keeping, kept_networks, study
-from happymaps.networks.models import build_cnn, load_model
+from happymaps.networks.models import build_cnn
+from happymaps.networks.reading import load_model
 from happymaps.networks.study import open_images, study_network
 from happymaps_cli.main import app
 

@@ -11,7 +11,8 @@ from happymaps.base import paths
 from happymaps.base.sweepable import parse_image_size
 from happymaps.datasets import load_dataset, open_images, processed_folder
 from happymaps.networks import study, training
-from happymaps.networks.models import build_cnn, fingerprint, load_model, save_model
+from happymaps.networks.models import build_cnn, fingerprint, save_model
+from happymaps.networks.reading import load_model
 from happymaps.networks.study import (
     Study,
     open_study,
