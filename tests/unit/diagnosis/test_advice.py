@@ -194,7 +194,8 @@ def test_units_without_a_map_are_told_apart_from_those_that_cannot_be_told(corne
 def test_of_readings_that_do_as_well_the_usual_one_is_advised(findings):
     def read(name, balanced):
         return {"name": name, "balanced_accuracy": balanced, "accuracy": balanced,
-                "gain": balanced - 0.37, "probability": 1e-4, "options": ""}  # fmt: skip
+                "gain": balanced - 0.37, "probability": 1e-4,
+                "options": ""}  # fmt: skip
 
     exchanged = read("255 to 0 (black and white exchanged)", 0.68)
     findings["readings"]["readings"] = [exchanged, read("0 to 255", 0.66)]
