@@ -126,21 +126,22 @@ def diagnose(
         started = time.monotonic()
         chances = probabilities(model, dataset)
         spent = time.monotonic() - started
-        effort = plan_effort(
-            model, dataset, layers,
-            maps_per_layer=maps_per_layer, seeds=seeds, num_steps=num_steps,
-        )  # fmt: skip
+        work = {
+            "seeds": seeds,
+            "num_steps": num_steps,
+            "maps_per_layer": maps_per_layer,
+        }
+        effort = plan_effort(model, dataset, layers, **work)
         few = dataset
         if effort.num_images < len(dataset):
             few = dataset.take(_choose(dataset.labels, effort.num_images, seed))
         report(f"how it takes its images{effort.estimate(spent)}")
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
         some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
-        low, high = pixel_range
+        pixels = _to_pixels(some.images, pixel_range)
         findings["readings"] = compare_readings(
-            _predictor(bare, some), (some.images - low) / (high - low), some.labels,
-            preprocessing=fed,
-        )  # fmt: skip
+            _predictor(bare, some), pixels, some.labels, preprocessing=fed
+        )
         report("what the decisions rest on")
         places, pictures = _measure_places(
             model, few, dataset, findings, pixel_range, seed, effort.num_relevance
@@ -151,10 +152,8 @@ def diagnose(
             model,
             few,
             layers=effort.layers,
-            seeds=seeds,
-            maps_per_layer=maps_per_layer,
-            num_steps=num_steps,
             input_range=pixel_range,
+            **work,
         )
         report("taking units out")
         findings |= {
@@ -164,9 +163,7 @@ def diagnose(
             "dataset": describe_dataset(dataset),
             "options": {
                 "pixel_range": [float(each) for each in pixel_range],
-                "seeds": seeds,
-                "num_steps": num_steps,
-                "maps_per_layer": maps_per_layer,
+                **work,
                 "command": command,
                 "num_looked_at": len(few),
                 "left_out": effort.left_out,
@@ -227,7 +224,6 @@ def _measure_places(
     seed: int,
     num_relevance: int,
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    low, high = pixel_range
     covering = _measure_covering(model, few, seed)
     chosen = _choose(few.labels, num_relevance, seed, alike=True)
     shown = [each["index"] for each in findings["mistakes"]["shown"]]
@@ -239,10 +235,10 @@ def _measure_places(
     window = covering["window"] if covering else None
     places = describe_places(heat, shuffled, some.masks, window)
     pictures = {
-        "mean_image": (baseline - low) / (high - low),
+        "mean_image": _to_pixels(baseline, pixel_range),
         "relevance": heat.mean(axis=0),
         "shuffled_relevance": shuffled,
-        "mistakes": (dataset.images[shown] - low) / (high - low),
+        "mistakes": _to_pixels(dataset.images[shown], pixel_range),
         "mistake_relevance": np.zeros((0, *shuffled.shape)),
     }
     if shown:
@@ -251,6 +247,11 @@ def _measure_places(
     if covering:
         pictures["covering"] = _spread_windows(covering, shuffled.shape)
     return {"covering": covering, "relevance": places}, pictures
+
+
+def _to_pixels(images: np.ndarray, pixel_range: tuple[float, float]) -> np.ndarray:
+    low, high = pixel_range
+    return (images - low) / (high - low)
 
 
 def _measure_covering(model, dataset: Dataset, seed: int) -> dict | None:

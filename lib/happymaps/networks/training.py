@@ -22,8 +22,6 @@ from happymaps.networks.outputs import (
 )
 from happymaps.networks.randomness import tell_of_randomness
 
-_SEEN = 8  # images on which a network is seen to be random
-
 
 class Trained(NamedTuple):
     """A trained network and its course: a row per epoch, losses and accuracies."""
@@ -99,7 +97,7 @@ def probabilities(model: keras.Model, dataset: Dataset) -> np.ndarray:
         ValueError: As in `train`; outputs that could be either.
     """
     _check_classifier(model, dataset)
-    tell_of_randomness(model, dataset.images[:_SEEN])
+    tell_of_randomness(model, dataset.images)
     outputs = run(model, dataset.images)
     return to_probabilities(outputs, output_kind(model, outputs))
 

@@ -105,6 +105,12 @@ def shared_layer(keras):
     return keras.Model(inputs, layers.Dense(2)(values))
 
 
+@pytest.fixture(autouse=True)
+def seeded(keras):
+    # With other weights every ReLU may be off, and there is nothing to explain.
+    keras.utils.set_random_seed(6)
+
+
 # Every method on two kinds, with and without color; on the others one of each way
 # through the network.
 USUAL = {"functional_with_softmax", "nested_in_color"}
@@ -177,6 +183,31 @@ def test_every_method_reads_what_activation_says(sobel_network, images, name):
         assert found.attrs["activation"] == activation
 
 
+@pytest.fixture(scope="module")
+def as_people_bring_it(keras):
+    """Return a network that augments, has been adapted and drops as in training."""
+    layers = keras.layers
+    keras.utils.set_random_seed(6)
+    scale = layers.Normalization()
+    inputs = keras.Input((8, 8, 3))
+    values = layers.RandomRotation(0.5)(layers.RandomFlip()(scale(inputs)))
+    values = layers.GaussianNoise(0.9)(convolution(keras, count=4)(values))
+    dropped = layers.Dropout(0.5, name="mc")(layers.Flatten()(values), training=True)
+    model = keras.Model(inputs, layers.Dense(2)(dropped))
+    scale.adapt(np.random.default_rng(0).normal(5, 2, (9, 8, 8, 3)))
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:The network calls 'mc' with training=True")
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_explains_what_predict_gives(as_people_bring_it, name):
+    model, rng = as_people_bring_it, np.random.default_rng(1)
+    images = rng.normal(5, 2, (3, 8, 8, 3)).astype(np.float32)
+    found = METHODS[name](model, logit(1), images, **OPTIONS.get(name, {}))
+    expected = model.predict(images, verbose=0)[:, 1]
+    np.testing.assert_allclose(found.score, expected, rtol=1e-4, atol=1e-5)
+
+
 # Of the others: RISE gives every pixel a share of the whole score, and maps of a layer
 # have its coarse positions.
 EXACT = [
@@ -190,6 +221,7 @@ EXACT = [
 def blind_network(keras):
     """Return a network that does not see the lower half of the image."""
     layers = keras.layers
+    keras.utils.set_random_seed(6)
     inputs = keras.Input((8, 8, 1))
     seen = layers.Cropping2D(((0, 4), (0, 0)))(inputs)
     values = layers.Flatten()(convolution(keras)(seen))
@@ -255,6 +287,7 @@ def test_a_call_that_fails_leaves_the_network(
 
 def test_training_on_is_noticed(keras, images):
     for name in ("gradient", "grad_cam"):
+        keras.utils.set_random_seed(6)
         model = functional_with_softmax(keras)
         before = METHODS[name](model, logit(0), images)
         *others, kernel, bias = model.get_weights()
@@ -262,6 +295,19 @@ def test_training_on_is_noticed(keras, images):
         after = METHODS[name](model, logit(0), images)
         np.testing.assert_allclose(after.score, 2 * before.score, rtol=1e-5)
         np.testing.assert_allclose(after, 2 * before.values, rtol=1e-5, atol=1e-7)
+
+
+def test_a_layer_that_is_adapted_anew_is_noticed(keras, images):
+    scale = keras.layers.Normalization()
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(1)(keras.layers.Flatten()(scale(inputs)))
+    model = keras.Model(inputs, outputs)
+    for spread in (1, 10):
+        scale.adapt(spread * images)
+        for name in ("gradient", "occlusion"):
+            found = METHODS[name](model, logit(0), images, **OPTIONS.get(name, {}))
+            expected = model(images, training=False)[:, 0]
+            np.testing.assert_allclose(found.score, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_is_let_go_with_all_that_was_made_of_it(keras, images):

@@ -227,6 +227,7 @@ def test_without_a_baseline_but_black_it_is_gradient_times_input(
     )
 
 
+@pytest.mark.filterwarnings("ignore:The gradient of out")  # none at 0.25
 @pytest.mark.parametrize(
     ("num_steps", "share"),
     # Of the points (k + 1/2) / K, those above 1/2 have the slope 1.

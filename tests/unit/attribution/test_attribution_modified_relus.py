@@ -8,6 +8,7 @@ from happymaps.attribution.methods.guided_backpropagation import (
     deconvolution,
     guided_backpropagation,
 )
+from happymaps.backend import tf
 from happymaps.keras_vis import backprop_modifiers
 from happymaps.maps.objectives import unit
 
@@ -22,7 +23,10 @@ ROWS = np.array([[1.0, 2.0]])
 def chain(keras, kind="fused"):
     layers = keras.layers
     inputs = keras.Input((2,))
-    activation = {"fused": "relu", "leaky": "leaky_relu"}.get(kind)
+    activation = {
+        "fused": "relu", "leaky": "leaky_relu", "object": layers.ReLU(),
+        "tensorflow": tf.nn.relu,
+    }.get(kind)  # fmt: skip
     after = {"layer": layers.ReLU, "operation": lambda: keras.ops.relu}
     values = inputs
     for name in ("first", "second"):
@@ -34,13 +38,17 @@ def chain(keras, kind="fused"):
     return model
 
 
-@pytest.mark.parametrize("kind", ["fused", "layer", "operation"])
+@pytest.mark.parametrize(
+    "kind", ["fused", "layer", "operation", "object", "tensorflow"]
+)
 def test_each_rule_passes_on_its_own_part(keras, kind):
     model, objective = chain(keras, kind), unit("last", 0)
     np.testing.assert_allclose(gradient(model, objective, ROWS), [[6, -2]])
     # Guided: of (2, -4) only the 2. Rectified: (2, 1) gives (1, -3), of which the 1.
     np.testing.assert_allclose(guided_backpropagation(model, objective, ROWS), [[2, 2]])
-    np.testing.assert_allclose(deconvolution(model, objective, ROWS), [[1, 1]])
+    found = deconvolution(model, objective, ROWS)
+    np.testing.assert_allclose(found, [[1, 1]])
+    assert found.attrs["not_modified"] == ""
 
 
 def test_the_score_is_that_of_the_network(keras):

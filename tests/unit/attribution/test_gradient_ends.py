@@ -14,7 +14,8 @@ from happymaps.networks.layers import input_shape
 layers = keras.layers
 METHODS = all_methods()
 BY_GRADIENT = (
-    "gradient", "gradient_times_input", "integrated_gradients", "guided_backpropagation", "deconvolution",
+    "gradient", "gradient_times_input", "integrated_gradients",
+    "guided_backpropagation", "deconvolution",
 )  # fmt: skip
 IMAGES = np.random.default_rng(0).uniform(0.1, 1, (3, 6, 6, 1)).astype(np.float32)
 IDS = np.random.default_rng(0).integers(1, 50, (3, 12)).astype(np.float32)

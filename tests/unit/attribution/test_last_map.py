@@ -21,7 +21,7 @@ LAYOUTS = {
     "MobileNetV2": "out_relu",
     "MobileNetV3Small": layers.Activation,
     "EfficientNetB0": "top_activation",
-    "ConvNeXtTiny": layers.Add,
+    "ConvNeXtTiny": keras.Operation,  # + of two values, which is no layer
 }
 
 

@@ -251,6 +251,13 @@ def test_few_mistakes_show_no_pattern_unless_a_group_holds_them(findings):
     assert question not in asked() and titles(findings) == ["Look at person ann"]
 
 
+def test_what_is_random_is_told_first(findings):
+    findings["model"]["randomness"] = ["The network is random."]
+    first = list_unknown(findings, THRESHOLDS)[0]
+    assert first["question"] == "What the network answers when it is asked again"
+    assert first["why"] == "The network is random."
+
+
 def test_one_output_without_activation_is_doubted(findings):
     findings["model"]["is_single_logit"] = True
     first = list_unknown(findings, THRESHOLDS)[0]

@@ -179,14 +179,25 @@ def test_a_copy_can_be_saved_as_the_network(tmp_path):
 
 
 def test_a_copy_that_does_something_else_is_refused():
-    class Counted(layers.Layer):
-        """Another answer each time, by a count that belongs to the class."""
+    shifts = {}
 
-        count = 0
+    class Registered(layers.Layer):
+        """Adds what is noted elsewhere for it, which no copy can know."""
 
         def call(self, values):
-            type(self).count += 1
-            return values + float(type(self).count)
+            return values + shifts.get(id(self), 0.0)
 
-    with pytest.raises(ValueError, match=r"copy of the network.*something else"):
-        copy_network(image_network(Counted()))
+    layer = Registered()
+    shifts[id(layer)] = 100.0
+    model = image_network(layer)
+    for copy in (copy_network, randomize_weights, fresh_weights):
+        with pytest.raises(ValueError, match=r"copy of the network.*something else"):
+            copy(model)
+
+
+def test_a_network_that_is_random_by_itself_is_copied():
+    noise = layers.Lambda(lambda values: values + keras.random.normal((1,)))
+    model = image_network(noise)
+    copy = copy_network(model)
+    for own, other in zip(model.get_weights(), copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)

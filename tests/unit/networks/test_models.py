@@ -272,6 +272,48 @@ def test_fingerprint_changes_with_the_config_where_weights_are_equal():
     assert fingerprint(first) != fingerprint(second)
 
 
+def looking_up(kind, seen, dtype, **options):
+    layer = kind(name="seen", **options)
+    layer.adapt(seen)
+    inputs = keras.Input((1,), dtype=dtype, name="given")
+    flat = keras.layers.Flatten(name="flat")(layer(inputs))
+    outputs = keras.layers.Dense(1, kernel_initializer="ones", name="out")(flat)
+    return keras.Model(inputs, outputs, name="looking_up")
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "first", "second", "options"),
+    [
+        (keras.layers.Normalization, "float32", [[1.0], [3]], [[1.0], [9]], {}),
+        (
+            keras.layers.Discretization, "float32", [[1.0], [2], [3]],
+            [[1.0], [20], [30]], {"num_bins": 3, "output_mode": "one_hot"},
+        ),
+        (
+            keras.layers.IntegerLookup, "int64", [[1], [2]], [[1], [5]],
+            {"output_mode": "one_hot"},
+        ),
+        (
+            keras.layers.TextVectorization, "string", [["a b"]], [["a c"]],
+            {"output_mode": "multi_hot"},
+        ),
+    ],
+)  # fmt: skip
+def test_fingerprint_tells_what_a_layer_has_seen(kind, dtype, first, second, options):
+    found = []
+    for seen in (first, second, first):
+        model = looking_up(kind, np.array(seen), dtype, **options)
+        found.append(fingerprint(model))
+    assert found[0] == found[2] != found[1]
+
+
+def test_fingerprint_of_an_adapted_normalization_survives_saving(tmp_path):
+    seen = np.array([[1.0], [3.0]])
+    model = looking_up(keras.layers.Normalization, seen, "float32")
+    loaded = load_model(save_model(model, tmp_path / "seen.keras"))
+    assert fingerprint(loaded) == fingerprint(model)
+
+
 # ------------------------------------------------------------------------- null models
 
 

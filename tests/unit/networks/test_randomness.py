@@ -11,6 +11,7 @@ from happymaps.attribution.methods.occlusion import occlusion
 from happymaps.attribution.predictions import predicted_objectives
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
+from happymaps.maps.maximization import maximize
 from happymaps.maps.objectives import logit
 from happymaps.maps.scoring import score_images
 from happymaps.networks.randomness import Randomness, find_randomness
@@ -45,7 +46,7 @@ class Around(layers.Layer):
 
 def test_a_layer_called_as_in_training_runs_as_in_predict_and_is_told():
     model = network(layers.Dropout(0.5, name="mc"), called={"training": True})
-    assert find_randomness(model, IMAGES) == Randomness(["mc"], [])
+    assert find_randomness(model, IMAGES[0]) == Randomness(["mc"], [])
     with pytest.warns(UserWarning, match=r"'mc' with training=True.*model\.predict"):
         scores = score_images(model, [logit(0), logit(1)], IMAGES)
     expected = model.predict(IMAGES, verbose=0).T
@@ -60,9 +61,15 @@ def test_a_layer_that_is_random_by_itself_is_told():
         lambda values: values + keras.random.normal((1,)), name="always"
     )):  # fmt: skip
         model = network(step)
-        assert find_randomness(model, IMAGES) == Randomness([], ["always"])
+        assert find_randomness(model, IMAGES[0]) == Randomness([], ["always"])
         with pytest.warns(UserWarning, match=r"random outside.*'always'.*one draw"):
             occlusion(model, logit(0), IMAGES, patch=4, stride=4)
+
+
+def test_the_engine_tells_too():
+    model = network(Always(0.5, name="always"))
+    with pytest.warns(UserWarning, match=r"random outside.*'always'"):
+        maximize(model, logit(0), num_steps=1)
 
 
 def test_accuracy_is_measured_as_in_predict_with_a_word_of_it():
@@ -93,7 +100,7 @@ def test_nothing_of_the_users_network_moves_on():
 )  # fmt: skip
 def test_what_is_off_outside_of_training_is_off_and_no_word_is_said(make):
     model = network(make())
-    assert find_randomness(model, IMAGES) == Randomness([], [])
+    assert find_randomness(model, IMAGES[0]) == Randomness([], [])
     expected = model.predict(IMAGES, verbose=0)[:, 1]
     found = score_images(model, logit(1), IMAGES)[0]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

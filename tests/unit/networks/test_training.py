@@ -289,3 +289,26 @@ def test_a_picture_and_several_outputs_are_no_class_outputs():
     two = [keras.layers.Dense(2)(flat), keras.layers.Dense(2)(flat)]
     assert not has_class_outputs(keras.Model(inputs, picture), dataset)
     assert not has_class_outputs(keras.Model(inputs, two), dataset)
+
+
+@pytest.mark.parametrize("train_it", [True, False])
+def test_what_was_given_is_trained(train_it):
+    # It begins with what it has seen of other images, and a layer of it is frozen.
+    dataset = noisy_halves()
+    scale, frozen = keras.layers.Normalization(), keras.layers.Dense(5, "relu")
+    frozen.trainable = False
+    model = keras.Sequential(
+        [keras.Input((16, 16, 1)), scale, keras.layers.Flatten(), frozen,
+         keras.layers.Dense(2, "softmax")]
+    )  # fmt: skip
+    scale.adapt(100 * dataset.images + 7)
+    before = model(dataset.images).numpy()
+    options = {"learning_rate": 1e-3 if train_it else 0.0, "epochs": 1}
+    trained = train(model, dataset, **options).model
+    after = trained(dataset.images).numpy()
+    assert np.allclose(after, before, rtol=1e-6) != train_it
+    np.testing.assert_array_equal(model(dataset.images), before)
+    np.testing.assert_array_equal(
+        trained.layers[2].get_weights()[0], frozen.get_weights()[0]
+    )
+    np.testing.assert_array_equal(trained.layers[0].mean, scale.mean)

@@ -9,7 +9,7 @@ from happymaps.attribution.methods.layer_cam import layer_cam
 from happymaps.attribution.methods.score_cam import score_cam
 from happymaps.backend import keras
 from happymaps.maps.maximization import maximize
-from happymaps.maps.objectives import channel, logit, neuron
+from happymaps.maps.objectives import channel, logit, neuron, unit
 from happymaps.maps.scoring import score_images
 from happymaps.networks.held_inputs import hold_inputs
 from happymaps.networks.layers import cut, read
@@ -119,3 +119,16 @@ def test_a_class_of_ones_own_that_adds_to_its_graph_is_called_whole():
         read(model, ["dense"])
     with pytest.raises(ValueError, match="Received: Doubled"):
         cut(part, ["dense"])
+
+
+def test_a_logit_is_that_of_the_call_which_makes_the_output():
+    inputs = keras.Input((3,))
+    again = layers.Dense(3, activation="softmax", name="again")
+    model = keras.Model(inputs, again(again(inputs)))
+    rows = np.random.default_rng(0).random((2, 3)).astype(np.float32)
+    kernel = again.kernel.numpy()
+    first = again(rows).numpy()
+    found = score_images(model, logit(1), rows)[0]
+    np.testing.assert_allclose(found, (first @ kernel)[:, 1], rtol=1e-5)
+    found = score_images(model, unit("again", 1), rows)[0]
+    np.testing.assert_allclose(found, (rows @ kernel)[:, 1], rtol=1e-5)

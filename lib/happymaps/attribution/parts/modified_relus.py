@@ -106,7 +106,8 @@ def _layers_of(operation) -> list:
 
 def _activations(operation) -> Iterator[tuple]:
     for name, value in vars(operation).items():
-        if name.endswith("activation") and callable(value):
+        is_layer = isinstance(value, keras.layers.Layer)  # looked at by itself
+        if name.endswith("activation") and callable(value) and not is_layer:
             yield name, value
 
 

@@ -17,6 +17,7 @@ from happymaps.maps.labels import label_maps, label_points
 from happymaps.maps.scoring import SIGNS, BatchedObjectives, group_by_layers
 from happymaps.maps.settings import AscentSettings
 from happymaps.networks.models import fingerprint
+from happymaps.networks.randomness import tell_of_randomness
 
 
 def run_grid(
@@ -36,6 +37,7 @@ def run_grid(
         starts: One for each seed.
         settings: Options of the loop.
     """
+    tell_of_randomness(model, starts.images)
     grid = np.indices([len(values) for values in axes.values()])
     points = {name: index.ravel() for name, index in zip(axes, grid, strict=True)}
     count, which = len(points["seed"]), points["seed"]
