@@ -116,8 +116,7 @@ def diagnose(
     bare, fed = model, make_preprocessing(preprocessing, pixel_range=pixel_range)
     if preprocessing:
         model, pixel_range = include_preprocessing(bare, fed), (0.0, 1.0)
-    if preprocessing and layers is not None:
-        layers = [f"{bare.name}/{layer_path(bare, layer)}" for layer in layers]
+        layers = layers and [f"{bare.name}/{layer_path(bare, one)}" for one in layers]
     check_images(model, dataset.images)
     with stated(model, outputs):
         meaning = find_meaning(model, dataset.images)
@@ -138,9 +137,9 @@ def diagnose(
         report(f"how it takes its images{effort.estimate(spent)}")
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
         some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
-        pixels = _to_pixels(some.images, pixel_range)
+        pixels, predict = _to_pixels(some.images, pixel_range), _predictor(bare, some)
         findings["readings"] = compare_readings(
-            _predictor(bare, some), pixels, some.labels, preprocessing=fed
+            predict, pixels, some.labels, preprocessing=fed
         )
         report("what the decisions rest on")
         places, pictures = _measure_places(
