@@ -138,14 +138,12 @@ def diagnose(
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
         some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
         pixels, predict = _to_pixels(some.images, pixel_range), _predictor(bare, some)
-        findings["readings"] = compare_readings(
-            predict, pixels, some.labels, preprocessing=fed
-        )
+        tried = compare_readings(predict, pixels, some.labels, preprocessing=fed)
         report("what the decisions rest on")
         places, pictures = _measure_places(
             model, few, dataset, findings, pixel_range, seed, effort.num_relevance
         )
-        findings |= places
+        findings |= places | {"readings": tried}
         report("units")
         units = diagnose_units(
             model,
