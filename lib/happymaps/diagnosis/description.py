@@ -11,7 +11,7 @@ from happymaps.networks.models import fingerprint
 from happymaps.networks.outputs import LINEAR, output_kind
 from happymaps.networks.randomness import describe, find_randomness
 
-_NUM_SEEN = 8  # images that tell what outputs mean
+_FEW = 8
 
 
 def layer_sizes(model: keras.Model, units: xr.Dataset) -> dict[str, int]:
@@ -31,7 +31,7 @@ def describe_model(model: keras.Model, bare: keras.Model, images: np.ndarray) ->
         bare: As it was brought along.
         images: As `model` takes them.
     """
-    kind = output_kind(model, run(model, images[:_NUM_SEEN]))
+    kind = output_kind(model, run(model, images[:_FEW]))
     return {
         "randomness": describe(find_randomness(model, images[0])),
         "name": bare.name,

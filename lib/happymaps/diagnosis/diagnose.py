@@ -116,8 +116,7 @@ def diagnose(
     bare, fed = model, make_preprocessing(preprocessing, pixel_range=pixel_range)
     if preprocessing:
         model, pixel_range = include_preprocessing(bare, fed), (0.0, 1.0)
-    if preprocessing and layers is not None:
-        layers = [f"{bare.name}/{layer_path(bare, layer)}" for layer in layers]
+        layers = layers and [f"{bare.name}/{layer_path(bare, one)}" for one in layers]
     check_images(model, dataset.images)
     check_weights(model)
     with stated(model, outputs):
@@ -128,31 +127,30 @@ def diagnose(
         chances = probabilities(model, dataset)
         check_outputs(model, dataset.images, chances)
         spent = time.monotonic() - started
-        effort = plan_effort(
-            model, dataset, layers,
-            maps_per_layer=maps_per_layer, seeds=seeds, num_steps=num_steps,
-        )  # fmt: skip
+        work = {"seeds": seeds, "num_steps": num_steps}
+        work |= {"maps_per_layer": maps_per_layer}
+        effort = plan_effort(model, dataset, layers, **work)
         few = dataset
         if effort.num_images < len(dataset):
             few = dataset.take(_choose(dataset.labels, effort.num_images, seed))
         report(f"how it takes its images{effort.estimate(spent)}")
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
         some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
-        low, high = pixel_range
-        findings["readings"] = compare_readings(
-            _predictor(bare, some), (some.images - low) / (high - low), some.labels,
-            preprocessing=fed,
-        )  # fmt: skip
+        pixels, predict = _to_pixels(some.images, pixel_range), _predictor(bare, some)
+        tried = compare_readings(predict, pixels, some.labels, preprocessing=fed)
         report("what the decisions rest on")
         places, pictures = _measure_places(
             model, few, dataset, findings, pixel_range, seed, effort.num_relevance
         )
-        findings |= places
+        findings |= places | {"readings": tried}
         report("units")
         units = diagnose_units(
-            model, few, layers=effort.layers, seeds=seeds, num_steps=num_steps,
-            maps_per_layer=maps_per_layer, input_range=pixel_range,
-        )  # fmt: skip
+            model,
+            few,
+            layers=effort.layers,
+            input_range=pixel_range,
+            **work,
+        )
         report("taking units out")
         findings |= {
             "units": count_units(units, layer_sizes(model, units)),
@@ -161,9 +159,7 @@ def diagnose(
             "dataset": describe_dataset(dataset),
             "options": {
                 "pixel_range": [float(each) for each in pixel_range],
-                "seeds": seeds,
-                "num_steps": num_steps,
-                "maps_per_layer": maps_per_layer,
+                **work,
                 "command": command,
                 "num_looked_at": len(few),
                 "left_out": effort.left_out,
@@ -224,7 +220,6 @@ def _measure_places(
     seed: int,
     num_relevance: int,
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    low, high = pixel_range
     covering = _measure_covering(model, few, seed)
     chosen = _choose(few.labels, num_relevance, seed, alike=True)
     shown = [each["index"] for each in findings["mistakes"]["shown"]]
@@ -236,10 +231,10 @@ def _measure_places(
     window = covering["window"] if covering else None
     places = describe_places(heat, shuffled, some.masks, window)
     pictures = {
-        "mean_image": (baseline - low) / (high - low),
+        "mean_image": _to_pixels(baseline, pixel_range),
         "relevance": heat.mean(axis=0),
         "shuffled_relevance": shuffled,
-        "mistakes": (dataset.images[shown] - low) / (high - low),
+        "mistakes": _to_pixels(dataset.images[shown], pixel_range),
         "mistake_relevance": np.zeros((0, *shuffled.shape)),
     }
     if shown:
@@ -248,6 +243,11 @@ def _measure_places(
     if covering:
         pictures["covering"] = _spread_windows(covering, shuffled.shape)
     return {"covering": covering, "relevance": places}, pictures
+
+
+def _to_pixels(images: np.ndarray, pixel_range: tuple[float, float]) -> np.ndarray:
+    low, high = pixel_range
+    return (images - low) / (high - low)
 
 
 def _measure_covering(model, dataset: Dataset, seed: int) -> dict | None:

@@ -78,12 +78,10 @@ def read(
     *,
     pre_activation: bool | Sequence[bool] = True,
     stand_in: Callable = share,
-    at_output: Sequence[bool] = (),
 ) -> tuple[Unrolled, list]:
     """Return a network unrolled, and the symbolic value of each layer in it.
 
-    Arguments and errors as in `cut`, and for each layer whether it is read at the call
-    that makes the output of the network; as a rule at its first.
+    Arguments and errors as in `cut`.
     """
     chains = [_resolve(model, layer) for layer in layers]
     if len(model.inputs) != 1:
@@ -91,15 +89,13 @@ def read(
     if isinstance(pre_activation, bool):
         pre_activation = [pre_activation] * len(chains)
     unrolled, values = Unrolled(model, stand_in), {}
-    at_output = at_output or [False] * len(chains)
     keys = [
-        (pre, last, *map(id, chain))
-        for chain, pre, last in zip(chains, pre_activation, at_output, strict=True)
+        (pre, *map(id, chain))
+        for chain, pre in zip(chains, pre_activation, strict=True)
     ]
     for chain, key in zip(chains, keys, strict=True):
         if key not in values:
-            pre, last, *_ = key
-            call = calls_of(unrolled, chain)[-1 if last else 0]
+            (call, *_), pre = calls_of(unrolled, chain), key[0]
             values[key] = (
                 before_activation(unrolled, call, stand_in) if pre else call.outputs[0]
             )

@@ -39,7 +39,7 @@ def test_of_a_large_network_layers_are_spread_over_the_depth(monkeypatch):
     # Values of the layers up to the last: 11 maps of 16x16x4, a mean and an output.
     largest = 11 * 16 * 16 * 4 + 4 + 2
     monkeypatch.setattr(effort_module, "_IMAGE_VALUES", 100 * largest)
-    monkeypatch.setattr(effort_module, "_MAP_VALUES", 4e10)
+    monkeypatch.setattr(effort_module, "_MAP_VALUES", 3e8)
     found = plan_effort(model, data, None, **OPTIONS)
     assert found.num_images == 100
     assert found.layers[0] == "conv_0" and found.layers[-1] == "head"
