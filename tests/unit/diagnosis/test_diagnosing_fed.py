@@ -27,7 +27,7 @@ def by_red(mode: str) -> tuple[keras.Model, Dataset]:
     labels = np.arange(40) % 2
     images = np.random.default_rng(0).uniform(0.3, 0.7, (40, 16, 16, 3))
     middle = red.mean[-1] / 255 if mode == "caffe" else red.mean[0]
-    images[..., 0] = middle + 0.05 * (2 * labels[:, None, None] - 1)
+    images[..., 0] = middle + 0.01 * (2 * labels[:, None, None] - 1)
     metadata = pd.DataFrame({"file": range(40)})
     return model, Dataset(
         "x", images.astype(np.float32), labels, ("cool", "warm"), metadata
@@ -55,12 +55,13 @@ def test_a_network_is_diagnosed_as_it_was_trained(mode):
     assert np.nanmin(maps) >= 0 and np.nanmax(maps) <= 1
 
 
+@pytest.mark.filterwarnings("ignore:The gradient of")  # of those with shuffled weights
 def test_a_sure_ensemble_is_not_told_that_it_guesses():
     model, data = by_red("torch")
     inputs = keras.Input((16, 16, 3))
     outputs = keras.layers.Average()([model(inputs), model(inputs)])
     fed = make_preprocessing("torch").apply(data.images)
-    model.get_layer("head").set_weights([80 * np.eye(2), np.zeros(2)])
+    model.get_layer("head").set_weights([150 * np.eye(2), np.zeros(2)])
     ensemble = keras.Model(inputs, outputs)
     own = ensemble.predict(fed, verbose=0).max(axis=1).mean()
     found = diagnose(

@@ -6,6 +6,7 @@ import numpy as np
 
 from happymaps.backend import keras
 from happymaps.maps.scoring import LEAKY_SLOPE
+from happymaps.networks.batches import bear, values_per_image
 from happymaps.networks.layers import cut
 
 _IMAGES_AT_ONCE = 64
@@ -52,7 +53,8 @@ def measure_activity(model: keras.Model, layer: str, images: np.ndarray) -> Acti
     before, after = network.outputs
     moments = _Moments(after.shape[-1])
     on, lows, highs, happy, sad = [], [], [], [], []
-    for part in _parts(images, np.prod([*map(int, after.shape[1:])])):
+    borne = bear(values_per_image(network), _IMAGES_AT_ONCE)
+    for part in _parts(images, np.prod([*map(int, after.shape[1:])]), borne):
         inside, outputs = (values.numpy() for values in network(part, training=False))
         flat, flat_outputs = (v.reshape(-1, v.shape[-1]) for v in (inside, outputs))
         on.append((flat_outputs > 0).sum(axis=0))
@@ -114,8 +116,8 @@ def _both_sides(model: keras.Model, layer: str) -> keras.Model:
         return cut(model, [layer, layer], pre_activation=False)
 
 
-def _parts(images: np.ndarray, values_per_image: int):
-    size = int(np.clip(_VALUES_AT_ONCE // values_per_image, 1, _IMAGES_AT_ONCE))
+def _parts(images: np.ndarray, values: int, most: int):
+    size = int(np.clip(_VALUES_AT_ONCE // values, 1, most))
     return (images[start : start + size] for start in range(0, len(images), size))
 
 

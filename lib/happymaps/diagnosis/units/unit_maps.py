@@ -13,6 +13,7 @@ from happymaps.maps.objectives import Objective
 from happymaps.maps.regularizers import TotalVariation
 from happymaps.maps.scoring import SIGNS, BatchedObjectives
 from happymaps.maps.settings import AscentSettings
+from happymaps.networks.batches import BOTH_WAYS
 from happymaps.networks.layers import input_shape
 
 _STRONGER = 10.0  # times the weight of total variation, for its sensitivity
@@ -109,8 +110,9 @@ def _slopes(model, objectives, seeds, input_range) -> np.ndarray:
     starts = make_starts(model, settings, seeds=list(seeds), seed_input=None).images
     batched = BatchedObjectives(model, objectives, "leaky", plain=True)
     found = np.zeros(len(objectives))
-    for first in range(0, len(objectives), _UNITS_AT_ONCE):
-        part = np.arange(len(objectives))[first : first + _UNITS_AT_ONCE]
+    size = batched.images_at_once(_UNITS_AT_ONCE, copies=BOTH_WAYS)
+    for first in range(0, len(objectives), size):
+        part = np.arange(len(objectives))[first : first + size]
         for start, sign in itertools.product(np.asarray(starts), SIGNS.values()):
             images = tf.constant(np.repeat(start[None], len(part), axis=0))
             slopes = _gradients(batched, images, part, sign)
