@@ -32,7 +32,7 @@ def test_bright_maps_of_planted_means_are_those_of_light_detectors(found):
 
 def test_pruning_runs_from_all_filters_to_none(found):
     kept = found.kept_share.values
-    np.testing.assert_allclose(kept, 1 - np.arange(17) / 16)
+    np.testing.assert_allclose(kept, 1 - np.arange(18) / 17)
     assert found.accuracy_random.dims == ("order", "kept_share")
     curves = [found.accuracy_diagnosed, *found.accuracy_random]
     np.testing.assert_allclose([curve[0] for curve in curves], float(found.accuracy))
@@ -47,7 +47,7 @@ def test_one_filter_suffices_where_the_head_reads_one(found):
 
 def test_numbers_without_dimensions_agree_with_those_of_the_units(found):
     alive = found.kind.values != "dead"
-    assert int(found.num_filters_diagnosed) == 16
+    assert int(found.num_filters_diagnosed) == len(FILTERS)
     # The only filter that is used has a flat map, of which no noise can be told.
     assert np.isnan(float(found.noise_auroc))
     static = found.high_frequency_share.values[alive]

@@ -40,11 +40,12 @@ def load_model(
             with layers that are not known.
     """
     path = Path(path)
+    if path.is_file():
+        check_unpacked_size(path)
     reason = why_no_network(path)
     if reason:
         kind = ValueError if path.exists() else FileNotFoundError
         raise kind(f"Expected a saved network, a .keras or .h5 file. {reason}")
-    check_unpacked_size(path)
     own = dict(named_custom_objects() if custom_objects is None else custom_objects)
     try:
         with _readable(path, own) as file:

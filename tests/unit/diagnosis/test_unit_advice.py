@@ -8,7 +8,8 @@ import xarray as xr
 from happymaps.datasets import Dataset
 from happymaps.diagnosis.behavior.pruning_effects import measure_removal, without_units
 from happymaps.diagnosis.behavior.unit_counts import count_units
-from happymaps.diagnosis.diagnose import _choose, _layer_sizes
+from happymaps.diagnosis.description import layer_sizes
+from happymaps.diagnosis.diagnose import _choose
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_nothing_to_take_out_is_an_empty_list(network, dataset):
 
 def test_kinds_are_counted_by_layer_in_their_order(network):
     units = make_table(("noise", "dead", "dead", "cannot tell", "edge"), {})
-    found = count_units(units, _layer_sizes(network, units))
+    found = count_units(units, layer_sizes(network, units))
     assert list(found["kinds"].items()) == [
         ("dead", 2), ("edge", 1), ("noise", 1), ("cannot tell", 1)
     ]  # fmt: skip
@@ -131,7 +132,7 @@ def test_kinds_are_counted_by_layer_in_their_order(network):
 def test_units_without_maps_are_counted_by_what_they_do(network):
     units = make_table(("noise", "dead", "dead", "cannot tell", "edge"), {})
     units = units.assign_coords(map=("map", [0, 2, 4]))
-    found = count_units(units, _layer_sizes(network, units))
+    found = count_units(units, layer_sizes(network, units))
     assert (found["num_examined"], found["num_mapped"]) == (5, 3)
     assert (found["num_untold"], found["reasons"]) == (1, {})
     assert found["kinds"]["dead"] == 2 and found["layers"][0]["num_mapped"] == 3

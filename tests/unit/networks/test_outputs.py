@@ -126,9 +126,10 @@ def build(end) -> keras.Model:
     return keras.Model(inputs, end(inputs))
 
 
-def labeled(images=IMAGES) -> Dataset:
+def labeled(images=IMAGES, classes=("a", "b")) -> Dataset:
     metadata = pd.DataFrame({"file": range(len(images))})
-    return Dataset("toy", images, np.arange(len(images)) % 2, ("a", "b"), metadata)
+    labels = np.arange(len(images)) % len(classes)
+    return Dataset("toy", images, labels, tuple(classes), metadata)
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -159,7 +160,7 @@ def test_probabilities_are_those_of_the_network(name):
     if own.shape[1] == 1:
         own = np.concatenate([1 - own, own], axis=1)
     own /= own.sum(axis=1, keepdims=True)
-    data = labeled()
+    data = labeled(classes="abc"[: own.shape[1]])
     np.testing.assert_allclose(probabilities(model, data), own, atol=1e-6)
     assert evaluate(model, data)["accuracy"] == np.mean(own.argmax(1) == data.labels)
     found = predicted_objectives(model, IMAGES)

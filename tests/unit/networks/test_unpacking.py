@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from happymaps.networks.models import build_cnn, load_model
+from happymaps.networks.models import build_cnn
+from happymaps.networks.reading import load_model
 
 MOST = 200_000_000
 
