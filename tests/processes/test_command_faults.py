@@ -177,6 +177,12 @@ def gone(processes) -> bool:
     return not any(p.is_running() and p.status() != "zombie" for p in processes)
 
 
+def mind_signals() -> None:
+    """Undo what a shell does to a command in the background: it ignores these."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_report_that_is_ended_leaves_no_process_and_no_folder(tmp_path, number):
     code = (
@@ -195,6 +201,7 @@ def test_a_report_that_is_ended_leaves_no_process_and_no_folder(tmp_path, number
         stderr=subprocess.STDOUT,
         text=True,
         env=os.environ | {"TMPDIR": str(temporary)},
+        preexec_fn=mind_signals,
     )
     wait_for((tmp_path / "begun").exists)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -224,6 +231,7 @@ def test_an_interrupted_diagnosis_says_that_nothing_is_kept(tmp_path, keras, num
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=mind_signals,
     )  # fmt: skip
     for line in process.stdout:
         if line.startswith("units"):

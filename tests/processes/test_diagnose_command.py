@@ -63,7 +63,9 @@ def made(network, folder, tmp_path_factory):
     """Return the folder of the page, and what the command said."""
     out = tmp_path_factory.mktemp("pages") / "page"
     options = ("--layers", "planted", "--seeds", 2, "--steps", 30, "--out", out)
-    result = call(network, f"folder:{folder}", *options)
+    # The head is sure of the dark images, whose score has no slope.
+    with pytest.warns(UserWarning, match=r"gradient of logit\[0\] is zero everywhere"):
+        result = call(network, f"folder:{folder}", *options)
     assert result.exit_code == 0, result.stderr
     return out, result
 
