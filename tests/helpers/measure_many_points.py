@@ -1,4 +1,4 @@
-"""Measure a sweep of many trivial points: `python tests/helpers/measure_many_points.py 2000`.
+"""Measure many trivial points: `python tests/helpers/measure_many_points.py 2000`.
 
 Prints seconds for each point, and the memory of the command and of its workers on the
 way. No test: what it prints depends on the machine.
