@@ -24,16 +24,7 @@ from happymaps_runs.plans.refresh import timed_notebooks
 from happymaps_runs.store import closure
 
 LIB = ROOT / "lib"
-PACKAGES = ("happymaps", "happymaps_runs", "happymaps_pages", "happymaps_cli")
-PACKAGES += ("experiments",)
-MODULES = {
-    ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(
-        ".__init__"
-    ): path
-    for root in (LIB, ROOT)
-    for package in PACKAGES
-    for path in sorted((root / package).rglob("*.py"))
-}
+PACKAGES, MODULES = closure.TOP_LEVEL, closure.own_modules()
 NOTEBOOKS = sorted(
     path
     for folder in ("notebooks", "experiments")

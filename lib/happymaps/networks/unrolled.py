@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from happymaps.backend import keras
 from happymaps.networks.doubles import share
-from happymaps.networks.graph import functional_form, graph_nodes, is_graph, origin
+from happymaps.networks.graph import functional_form, graph_nodes, is_graph
 from happymaps.networks.held_inputs import HeldInput
 
 
@@ -162,11 +162,6 @@ class Unrolled:
                 cast = keras.ops.cast(values[place], wanted.dtype)
                 values[place] = self.take_in(cast)
         return values
-
-
-def operation_of(symbol):
-    """Return the user's layer or operation that a value is made by."""
-    return origin(symbol._keras_history.operation)
 
 
 def _is_as_in_training(node) -> bool:
