@@ -14,6 +14,7 @@ from happymaps_cli.guard import (
     split_parameters,
 )
 from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
+from happymaps_runs.folders import check_writable
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.sweep_file import Sweep, load_sweep
 
@@ -206,6 +207,8 @@ def clean(
     from happymaps_runs.store.cleaning import choose_runs, clear_corrupt
 
     store = _existing(out)
+    if not dry_run:
+        check_writable(store.root)
     chosen = choose_runs(store, failed=failed, unused=unused)
     for (key, status), reason in chosen.items():
         print(f"{'would remove' if dry_run else 'removed'} {key}: {reason}")
