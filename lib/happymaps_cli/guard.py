@@ -1,11 +1,13 @@
 """How commands end: pages, expected errors in one line, exit codes that tell."""
 
 import contextlib
+import errno
 import functools
 import os
 import re
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,12 +15,17 @@ from typing import TextIO
 
 import typer
 
+from happymaps.base import paths
+from happymaps_runs.folders import temporary_folder
+from happymaps_runs.notebooks.process import DISK_FULL
 from happymaps_runs.notebooks.records import RunError
 from happymaps_runs.store.run_store import RunStore
 
 NEXT_TIME = "What had completed is kept; to go on, give the same command again."
 
 
+_REFUSED = {errno.EACCES, errno.EPERM}
+_DISK = DISK_FULL | _REFUSED | {errno.EROFS}
 # Shown, not sent to the terminal: controls but tab and line ends, marks that turn the
 # direction, and half characters, which stand for bytes of a name that is not UTF-8.
 _CONTROLS = {
@@ -59,8 +66,12 @@ def report_errors(
         _listen()
         with _shown_controls():
             try:
-                command(**options)
-            except (ValueError, OSError, RunError) as error:
+                with _own_temporary_folder():
+                    command(**options)
+            except OSError as error:
+                _tell(_with_remedy(error, "out" in options))
+                raise typer.Exit(1) from None
+            except (ValueError, RunError) as error:
                 _tell(str(error))
                 raise typer.Exit(1) from None
             except KeyboardInterrupt as error:
@@ -74,6 +85,46 @@ def report_errors(
                 raise typer.Exit(1) from None
 
     return guarded
+
+
+@contextlib.contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """Let all temporary files lie in a folder that the next command can clear.
+
+    Keras and others leave theirs where a process is killed, under names that anybody's
+    could have.
+    """
+    kept = tempfile.tempdir, os.environ.get("TMPDIR")
+    with contextlib.ExitStack() as stack:
+        # Many commands need none, and some no disk that can be written to.
+        with contextlib.suppress(OSError):
+            folder = str(stack.enter_context(temporary_folder()))
+            tempfile.tempdir = os.environ["TMPDIR"] = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = kept[0]
+            os.environ.pop("TMPDIR", None)
+            if kept[1] is not None:
+                os.environ["TMPDIR"] = kept[1]
+
+
+def _with_remedy(error: OSError, takes_out: bool) -> str:
+    """Return what is wrong with a disk, and what helps; other errors as they are."""
+    text = str(error)
+    if "No usable temporary directory" in text:
+        return f"{text}. Set TMPDIR to a folder that can be written to."
+    if error.errno not in _DISK or error.filename is None:
+        return text
+    path, reason = os.fsdecode(error.filename), error.strerror.lower()
+    is_full, is_refused = error.errno in DISK_FULL, error.errno in _REFUSED
+    elsewhere = "name another folder with --out" if takes_out else "use another folder"
+    if Path(path).is_relative_to(paths.data_root()):
+        elsewhere = "set HAPPYMAPS_DATA to a folder that has the data"
+    first = "Change its permissions" if is_refused else "Make it writable"
+    first = "Free some space" if is_full else first
+    what = "opened" if is_refused else "written to"
+    return f"{path!r} cannot be {what}: {reason}. {first}, or {elsewhere}."
 
 
 def _listen() -> None:

@@ -1,5 +1,6 @@
 """The commands `happymaps sweep` and `happymaps runs`."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from happymaps_cli.guard import (
     split_parameters,
 )
 from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
+from happymaps_runs.folders import check_writable
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.sweep_file import Sweep, load_sweep
 
@@ -62,13 +64,23 @@ def sweep(
     tls_ca_file: StorePath = None,
     tls_cert: StorePath = None,
     tls_key: StorePath = None,
+    module: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A module besides happymaps's own and experiments, whose functions "
+            "the file may name; its code is run."
+        ),
+    ] = None,
     custom_objects: CustomObjects = None,
     skip_damaged: SkipDamaged = False,
 ) -> None:
     """Run a notebook or a function over a grid of parameters, where it is missing."""
     set_opening(custom_objects=custom_objects, skip_damaged=skip_damaged)
+    load = functools.partial(
+        load_sweep, given=split_parameters(parameter), modules=module or ()
+    )
     if words[0] == "status" and len(words) == 2:
-        _print_status(load_sweep(words[1], given=split_parameters(parameter)), out)
+        _print_status(load(words[1]), out)
         return
     if len(words) != 1:
         raise typer.BadParameter(f"one FILE, or status FILE: {' '.join(words)}")
@@ -76,10 +88,7 @@ def sweep(
     # What is imported here takes a second, which the other commands need not wait.
     from happymaps_runs.sweeps.running import Options, Workers, run_sweep
 
-    chosen, store = (
-        load_sweep(words[0], given=split_parameters(parameter)),
-        RunStore(out),
-    )
+    chosen, store = load(words[0]), RunStore(out)
     failed = run_sweep(
         chosen,
         store,
@@ -198,6 +207,8 @@ def clean(
     from happymaps_runs.store.cleaning import choose_runs, clear_corrupt
 
     store = _existing(out)
+    if not dry_run:
+        check_writable(store.root)
     chosen = choose_runs(store, failed=failed, unused=unused)
     for (key, status), reason in chosen.items():
         print(f"{'would remove' if dry_run else 'removed'} {key}: {reason}")

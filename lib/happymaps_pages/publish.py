@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from happymaps_pages.content.runs import tell
@@ -22,7 +22,8 @@ def publish_files(
     Args:
         root: The site's folder.
         files: Content by path relative to `root`, with `/`.
-        kept: Folders whose pages are as the earlier build left them.
+        kept: Files, and folders with all in them, that are as the earlier build left
+            them.
     """
     earlier = _read_manifest(root)
     for name, content in files.items():
@@ -31,12 +32,19 @@ def publish_files(
         # Something else has its place, such as a dead link: the others have theirs.
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             tell(f"{root / name} is left out: {error.strerror}.")
-    folders = tuple(f"{folder}/" for folder in kept)
-    stay = {name for name in earlier if name.startswith(folders)} if folders else set()
+    kept = set(kept)
+    stay = {name for name in earlier if not kept.isdisjoint(_with_folders(name))}
     for name in sorted(earlier - files.keys() - stay):
         _remove(root, name)
     listing = json.dumps(sorted({*files, *stay}), indent=0) + "\n"
     _write_if_changed(root / MANIFEST, listing.encode())
+
+
+def _with_folders(name: str) -> Iterator[str]:
+    yield name
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
 
 
 def remove_site(root: Path) -> None:

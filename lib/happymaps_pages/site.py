@@ -13,6 +13,7 @@ import functools
 import hashlib
 import json
 import re
+import textwrap
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -39,6 +40,7 @@ from happymaps_runs.store.run_store import RunStore
 
 _STORE = "store"
 _PAGES = "_assets/pages.json"  # what each article's page was made from
+_MOST_LETTERS = 500  # of a failure, which thousands of points can have
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
@@ -85,7 +87,7 @@ def build_site(store: RunStore) -> Path:
     kept += unchanged
     comparisons = _find_comparisons(root, library.prefix)
     files["index.html"] = write_gallery(shown, sort_cards(cards), comparisons)
-    publish_files(root, files | bodies.files, kept=kept)
+    publish_files(root, files | bodies.files, kept=[*kept, *bodies.kept])
     return root / "index.html"
 
 
@@ -201,7 +203,8 @@ def _read_reasons(store: RunStore, record: dict) -> dict[str, str]:
             if found := store.find_failure(key):
                 failure = read_failure(found)
                 place = f" ({failure.place})" if failure.place else ""
-                reasons[key] = f"{failure.headline}{place}"
+                headline = textwrap.shorten(failure.headline, _MOST_LETTERS)
+                reasons[key] = f"{headline}{place}"
     return reasons
 
 

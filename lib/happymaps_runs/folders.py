@@ -52,6 +52,20 @@ def check_free_space(folder: Path) -> None:
         )
 
 
+def check_writable(folder: Path) -> None:
+    """Raise OSError unless files can be made in a folder, which need not exist yet."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        raise NotADirectoryError(
+            errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(existing)
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        has_flags = hasattr(os, "statvfs")  # which Windows has not
+        is_fixed = has_flags and os.statvfs(existing).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_fixed else errno.EACCES
+        raise OSError(number, os.strerror(number), str(existing))
+
+
 @contextlib.contextmanager
 def staging_folder(target: Path) -> Iterator[Path]:
     """Make a folder to be published as `target`; what is left at the end is removed.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -40,14 +42,13 @@ def write_dataset(dataset: "xr.Dataset", path: Path) -> None:
     partial.replace(path)
 
 
-def read_arrays(path: Path) -> "xr.Dataset":
-    """Return the arrays of a file that `write_dataset` wrote, without attributes.
+def read_arrays(path: Path) -> dict[str, tuple[list[str], np.ndarray]]:
+    """Return the arrays of a file that `write_dataset` wrote: dimensions and values.
 
-    All coordinates but those of dimensions come as variables. In a tenth of the time
-    that xarray takes, which counts where hundreds of files are read.
+    In a tenth of the time that xarray takes, which counts where thousands of files are
+    read.
     """
     import h5py
-    import xarray as xr
 
     found = {}
     with h5py.File(path, "r") as file:
@@ -60,8 +61,8 @@ def read_arrays(path: Path) -> "xr.Dataset":
             scales = [
                 axis[0].name.strip("/") if len(axis) else name for axis in array.dims
             ]
-            found[name] = (scales, values)
-    return xr.Dataset(found)
+            found[name] = (scales, np.asarray(values))
+    return found
 
 
 def _to_attribute(value: object) -> object:

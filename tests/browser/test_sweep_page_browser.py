@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import browser_cases as helpers
 import pytest
-from sweep_page_cases import HOSTILE, make_points, make_sweep
+from sweep_page_cases import HOSTILE, make_many_points, make_points, make_sweep
 
 from happymaps_pages.html.assets import asset_files
 from happymaps_pages.pages.sweep_page import sweep_files
@@ -17,6 +17,7 @@ MAPS = "sweeps/tv/index.html"
 MANY = "sweeps/many/index.html"
 NUMBERS = "sweeps/numbers/index.html"
 POINTS = "sweeps/points/index.html"
+LONG = "sweeps/long/index.html"
 CAPTION = ".tile-number"
 
 
@@ -33,6 +34,7 @@ def site(tmp_path_factory):
     files |= sweep_files(make_sweep(5, 9, 4, 2, (60, 64)), "sweeps/many")
     files |= sweep_files(make_sweep(3, 4, 2, maps=False), "sweeps/numbers")
     files |= sweep_files(make_points(), "sweeps/points")
+    files |= sweep_files(make_many_points(450), "sweeps/long")
     add_files(root, files)
     return root
 
@@ -64,6 +66,26 @@ def test_pages_are_quiet_fit_and_are_accessible(page, site, name, look):
     if name == MAPS:
         tile(page, 1, 1).click()
         assert helpers.serious_findings(page) == []
+
+
+def test_a_long_sheet_is_shown_in_parts(page, site):
+    helpers.visit(page, site, LONG)
+    heads = page.locator("#sheet-table tbody th")
+    shown = page.locator("#parts output")
+    assert (heads.count(), shown.inner_text()) == (200, "1 to 200 of 450")
+    page.get_by_label("Rows").press("End")
+    assert (heads.count(), shown.inner_text()) == (50, "401 to 450 of 450")
+    assert "seed 449" in heads.last.inner_text()
+    # Arrow keys, on the sheet and on an enlarged point, go on in the next part.
+    tile(page, 0, 0).press("ArrowUp")
+    assert shown.inner_text() == "201 to 400 of 450"
+    assert "seed 399" in page.locator(":focus").get_attribute("aria-label")
+    page.keyboard.press("Enter")
+    for _ in range(2):
+        page.get_by_label("Row below").click()
+    page.keyboard.press("Escape")
+    assert shown.inner_text() == "401 to 450 of 450"
+    assert "seed 401" in page.locator(":focus").get_attribute("aria-label")
 
 
 def test_180_runs_need_few_files_and_little_data(page, site):

@@ -22,3 +22,9 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def forbid_writing(disk: Path) -> None:
+    """Let a disk of `small_disk` be read from now on, and not written to."""
+    remount = ["mount", "-o", "remount,ro", str(disk)]
+    subprocess.run(remount, check=True)

@@ -19,7 +19,8 @@ from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.sweep_file import load_sweep
 
 TESTS = Path(__file__).parent
-FUNCTION = "sweep_functions:act"
+MODULE = "sweep_functions"
+FUNCTION = f"{MODULE}:act"
 _PARAMETERS = """\
 seed: int = 0  # number of the point
 weight: float = 0.0  # summand
@@ -85,9 +86,8 @@ class Case:
 
     def start(self, *options: str, **extra: str) -> subprocess.Popen:
         """Start `happymaps sweep` in a process group of its own, as a shell does."""
-        return start_command(
-            "sweep", str(self.file), "--out", str(self.store.root), *options, **extra
-        )
+        words = ("--module", MODULE, "--out", str(self.store.root), *options)
+        return start_command("sweep", str(self.file), *words, **extra)
 
     def run(self, *options: str, **extra: str) -> tuple[int, str]:
         """Return exit code and output of `happymaps sweep`."""
@@ -95,7 +95,7 @@ class Case:
 
     @property
     def sweep(self):
-        return load_sweep(self.file)
+        return load_sweep(self.file, modules=[MODULE])
 
     def keys(self) -> dict[int, str]:
         """Return the key of each seed."""

@@ -48,6 +48,22 @@ def make_sweep(layers=2, weights=3, seeds=2, units=2, size=(6, 8), maps=True, **
     return xr.Dataset(variables, coordinates, attrs)
 
 
+def make_many_points(count):
+    """A list of points, every third of which failed, with one extreme number."""
+    score = np.random.default_rng(0).uniform(size=count)
+    score[count // 2 + 1] = 99
+    status = np.where(np.arange(count) % 3, "completed", "failed")
+    return xr.Dataset(
+        {
+            "status": ("point", status),
+            "key": ("point", [f"run{number}" for number in range(count)]),
+            "score": ("point", np.where(status == "failed", np.nan, score)),
+        },
+        {"seed": ("point", range(count)), "weight": ("point", np.arange(count) / 2)},
+        {"name": "long", "title": "Many points"},
+    )
+
+
 def make_points(**variables):
     """A list of four points with two varying parameters."""
     status = ["completed", "completed", "failed", "missing"]

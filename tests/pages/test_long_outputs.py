@@ -6,6 +6,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from happymaps_pages.html.body import make_renderer
+from happymaps_pages.html.long_outputs import shorten_outputs
 
 LINE = "a line of output, number {:08d}\n"
 
@@ -56,6 +57,22 @@ def test_all_that_a_cell_says_is_bounded(outputs):
     assert len(html) < 500_000
     assert "first" in html and "last" in html
     assert "notebook.ipynb" in html
+
+
+def test_of_200_mb_in_many_cells_each_shows_its_beginning_and_its_end():
+    def say(number):
+        text = f"first {number}\n" + "x" * 20_000 + f"\nlast {number}"
+        return new_code_cell("x", outputs=[stream(text), *[stream("v")] * 10])
+
+    cells = [say(number) for number in range(10_000)]
+    shorten_outputs(new_notebook(cells=cells))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert len(outputs) <= 4 * len(cells)
+    assert sum(len(output.text) for output in outputs) < 5_000_000
+    few = [say(number) for number in range(20)]
+    html = make_renderer()(new_notebook(cells=few)).html
+    assert len(html) < 1_500_000
+    assert all(f"first {n}\n" in html and f"last {n}<" in html for n in range(20))
 
 
 def test_what_is_short_stays_as_it_is():

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from bs4 import BeautifulSoup
 from PIL import Image
-from sweep_page_cases import DIMS, HOSTILE, make_points, make_sweep
+from sweep_page_cases import DIMS, HOSTILE, make_many_points, make_points, make_sweep
 
 from happymaps_pages.content.sweep_data import label_of, read_sweep, value_text
 from happymaps_pages.html.charts import line_chart
@@ -150,6 +150,22 @@ def test_a_chart_sorts_its_axis_and_is_absent_without_numbers():
     assert "x" in labels(chart)
     assert [row[0] for row in chart.rows] == ["1", "3"]
     assert line_chart("s", "x", ["1"], [1], {"a": np.array([np.nan])}) is None
+
+
+def test_a_chart_of_many_values_keeps_the_extremes_and_says_what_it_left_out():
+    values = np.random.default_rng(0).uniform(size=(40, 10_000))
+    values[0, 4321], values[39, 7], values[0, 5] = 99, -99, np.nan
+    texts = [str(place) for place in range(10_000)]
+    one = line_chart("s", "x", texts, range(10_000), {"a": values[0]})
+    assert len(one.rows) == len(drawn(one).select("use title")) == 2400
+    assert ("4321", "99") in one.rows
+    assert "2,400 of 10,000 values are drawn" in one.thinned
+    lines = {f"line {number}": row for number, row in enumerate(values)}
+    many = line_chart("s", "x", texts, range(10_000), lines)
+    assert many.header[1:2] == ("line 0",) and many.header[-1] == "line 39"
+    assert "24 of 40 lines are drawn" in many.thinned
+    assert {"99", "−99"} <= {text for row in many.rows for text in row}
+    assert len(many.rows) * 24 <= 2400
 
 
 def test_texts_of_a_chart_are_escaped_and_no_formulas():
@@ -337,6 +353,18 @@ def test_a_sweep_is_a_page_a_sheet_per_unit_a_cover_and_a_summary():
         "cover": "cover.webp",
         "made_from": "these runs",
     }
+
+
+def test_the_page_of_many_points_lists_the_first_and_tells_its_script_all():
+    sweep = make_many_points(3100)
+    page = sweep_files(sweep, "sweeps/long")["sweeps/long/index.html"].decode()
+    soup = BeautifulSoup(page, "html.parser")
+    assert len(soup.select(".all-runs tbody tr")) == 1000
+    assert "the first 1000 of 3100 runs" in soup.select_one(".all-runs").get_text()
+    assert len(soup.select(".failed-list li")) == 100
+    assert soup.select_one("#failed-title").get_text() == "1034 failed runs"
+    told = json.loads(soup.select_one("#sweep-data").string)
+    assert len(told["keys"]) == len(told["measures"][0]["values"]) == 3100
 
 
 def test_the_sheets_of_180_runs_are_few_and_light():

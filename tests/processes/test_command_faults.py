@@ -2,24 +2,38 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import replace
+from pathlib import Path
 
+import h5py
 import nbformat
 import numpy as np
 import psutil
 import pytest
 import typer
+import xarray as xr
 import yaml
 from click.testing import Result
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
+from places import NOTEBOOKS, ROOT
+from small_disks import forbid_writing, small_disk
 from typer.testing import CliRunner
 
 from happymaps_cli.guard import report_errors
 from happymaps_cli.main import app
+from happymaps_runs.netcdf import write_dataset
+from happymaps_runs.notebooks.process import Outcome
+from happymaps_runs.notebooks.records import RunRecord
+from happymaps_runs.store.functions import keep_failure
+from happymaps_runs.store.run_store import RunStore
+from happymaps_runs.sweeps.sweep_file import load_sweep
 
 COMMAND = [sys.executable, "-m", "happymaps_cli.main"]
 
@@ -166,6 +180,102 @@ def test_a_run_may_leave_a_file_whose_name_is_not_utf_8(tmp_path):
     assert listing.exit_code == 0
 
 
+@pytest.fixture(scope="module")
+def read_only_disk(tmp_path_factory):
+    """A disk with what commands take and what they left, that cannot be written to."""
+    with small_disk(tmp_path_factory.mktemp("disks") / "disk", 230) as disk:
+        store = RunStore(disk / "reports" / "store")
+        store.create()
+        write_notebook(disk / "t.ipynb", "1")
+        (disk / "plan.yaml").write_text(f"notebooks: [{{notebook: {disk}/t.ipynb}}]")
+        (disk / "sweep.yaml").write_text("{notebook: t.ipynb, grid: {x: [1, 2]}}")
+        write_images(disk / "images", "ab", size=12)
+        for name in ("one.nc", "other.nc"):
+            image = (("unit", "y", "x"), np.zeros((1, 4, 4), np.float32))
+            write_dataset(xr.Dataset({"image": image}), disk / name)
+        with h5py.File(disk / "net.h5", "w") as file:
+            file.attrs["model_config"] = "{}"
+        point = load_sweep(disk / "sweep.yaml").points[0]
+        record = RunRecord("t.ipynb", "T", point.parameters, "completed")
+        keep_failure(store, replace(record, key=point.key), Outcome("error"))
+        forbid_writing(disk)
+        yield disk
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ("report --plan plan.yaml --out reports", "--out"),
+        ("report --plan plan.yaml --out new", "--out"),
+        ("run t.ipynb", "--out"),
+        ("run t.ipynb --out new", "--out"),
+        ("sweep sweep.yaml", "--out"),
+        ("sweep sweep.yaml --out new", "--out"),
+        ("compare one.nc other.nc", "--out"),
+        ("diagnose net.h5 folder:images --out new", "--out must lie"),
+        ("benchmark --out new/numbers.json", "--out"),
+        ("refresh t.ipynb", "Make it writable"),
+        ("runs clean --failed", "--out"),
+        ("runs export table.csv", "--out"),
+    ],
+)
+def test_what_cannot_be_written_is_a_line_with_a_remedy(
+    read_only_disk, monkeypatch, words, remedy
+):
+    monkeypatch.chdir(read_only_disk)
+    result = answer(*words.split())
+    assert result.exit_code == 1, result.output
+    assert result.stderr.startswith("happymaps: ")
+    assert remedy in result.stderr
+    assert "read-only file system" in result.stderr or "diagnose" in words
+    assert "completed" not in result.output
+
+
+def test_a_disk_that_cannot_be_written_to_is_read(read_only_disk, monkeypatch):
+    monkeypatch.chdir(read_only_disk)
+    for words in ("runs list", "sweep status sweep.yaml", "sweep --dry-run sweep.yaml"):
+        result = answer(*words.split())
+        assert (result.exit_code, result.stderr) == (0, ""), result.output
+
+
+def call_without_writing(folders, *words, **options) -> subprocess.CompletedProcess:
+    """Return what a command says where folders are of a disk that is only read."""
+    mounts = [f"mount -t tmpfs -o ro tmpfs {folder}" for folder in folders]
+    command = shlex.join([*COMMAND, *map(str, words)])
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", " && ".join([*mounts, f"exec {command}"])],
+        capture_output=True,
+        text=True,
+        **options,
+    )
+    if "unshare:" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("mounting a disk needs root")
+    return done
+
+
+def test_the_cache_of_data_sets_names_the_variable_that_helps():
+    environment = {k: v for k, v in os.environ.items() if k != "HAPPYMAPS_DATA"}
+    words = ("data", "fetch", "cmu_faces")
+    done = call_without_writing([ROOT / "data"], *words, env=environment)
+    assert done.returncode == 1
+    assert "cannot be written to: read-only file system" in done.stderr
+    assert "set HAPPYMAPS_DATA to a folder that has the data" in done.stderr
+
+
+def test_a_run_without_room_for_temporary_files_names_the_variable_that_helps():
+    environment = {k: v for k, v in os.environ.items() if k not in ("TMPDIR", "TMP")}
+    notebook = NOTEBOOKS / "exit_early.ipynb"
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as out:
+        done = call_without_writing(
+            [folder for folder in ("/tmp", "/var/tmp") if Path(folder).is_dir()],
+            *("run", notebook, "--out", out),
+            env=environment,
+            cwd="/proc",
+        )
+        assert done.returncode == 1
+        assert "Set TMPDIR to a folder that can be written to." in done.stderr
+
+
 def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
@@ -184,7 +294,9 @@ def mind_signals() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_a_report_that_is_ended_leaves_no_process_and_no_folder(tmp_path, number):
+def test_a_report_that_is_ended_leaves_no_process_and_no_folder(
+    tmp_path, monkeypatch, number
+):
     code = (
         "import pathlib, subprocess, sys, time\n"
         f"pathlib.Path({str(tmp_path / 'begun')!r}).touch()\n"
@@ -215,6 +327,13 @@ def test_a_report_that_is_ended_leaves_no_process_and_no_folder(tmp_path, number
         assert process.returncode == 128 + number
         assert "interrupted. What had completed is kept" in said
         assert list(temporary.iterdir()) == []
+        return
+    # All that it has left is ours to clear, and the next command does.
+    (temporary / "happymaps-of-somebody").mkdir()
+    assert {path.name[:10] for path in temporary.iterdir()} == {"happymaps-"}
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    answer("data", "list")
+    assert [path.name for path in temporary.iterdir()] == ["happymaps-of-somebody"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
@@ -225,12 +344,15 @@ def test_an_interrupted_diagnosis_says_that_nothing_is_kept(tmp_path, keras, num
     keras.Model(inputs, keras.layers.Dense(2, "softmax")(pooled)).save(
         tmp_path / "net.keras"
     )
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
     process = subprocess.Popen(
         [*COMMAND, "diagnose", tmp_path / "net.keras", f"folder:{images}", "--out",
          tmp_path / "out" / "page", "--steps", "100000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
         preexec_fn=mind_signals,
     )  # fmt: skip
     for line in process.stdout:
@@ -242,3 +364,4 @@ def test_an_interrupted_diagnosis_says_that_nothing_is_kept(tmp_path, keras, num
     assert process.returncode == 128 + number
     assert "interrupted. Nothing was written" in said
     assert not (tmp_path / "out").exists()
+    assert list(temporary.iterdir()) == []

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from sweep_cases import (
     FUNCTION,
+    MODULE,
     Case,
     descendants,
     environment,
@@ -221,8 +222,8 @@ def test_status_tells_of_each_failure_and_runs_nothing(tmp_path):
     case.store.create()
     for point in case.sweep.points[:2]:
         run_function(case.store, FUNCTION, point.parameters)
-    words = ("sweep", "status", str(case.file), "--out", str(case.store.root))
-    code, output = finish(start_command(*words))
+    words = ["sweep", "status", str(case.file), "--out", str(case.store.root)]
+    code, output = finish(start_command(*words, "--module", MODULE))
     assert code == 0, output
     assert "1 completed, 1 failed, 1 missing" in output
     where = case.store.failed_folder(case.keys()[0])

@@ -79,7 +79,7 @@ def test_a_text_as_value_stays_a_text(tmp_path, workers, function):
     "stem", ["..evil", ".hidden", "a b; touch x", "con\nsole", "é", "failed", "x" * 200]
 )
 def test_a_files_name_is_a_folder_below_the_store(tmp_path, stem):
-    case = Case(tmp_path, [], name=stem)
+    case = Case(tmp_path, [], name=stem, function=False)
     given = {"deed": "../../evil"}
     for name in (load_sweep(case.file).name, load_sweep(case.file, given=given).name):
         folder = (tmp_path / "store" / "sweeps" / name).resolve()
@@ -142,7 +142,27 @@ def test_a_function_without_the_mark_is_refused(tmp_path, name):
     case = Case(tmp_path, [])
     write(case, function=name)
     with pytest.raises(ValueError, match="must be marked for sweeps"):
+        load_sweep(case.file, modules=[name.partition(":")[0]])
+
+
+@pytest.mark.parametrize("name", ["marked", "happymaps_evil", "experiments2.marked"])
+def test_a_module_is_run_where_the_command_names_it_and_not_before(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    case, path = Case(tmp_path, []), tmp_path / f"{name.replace('.', '/')}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        "import pathlib\nfrom happymaps.base.sweepable import sweepable\n"
+        f"pathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
+        "@sweepable\ndef act(*, seed: int = 0): pass\n"
+    )
+    case.file.write_text(f"function: {name}:act\ntitle: Act\n")
+    with pytest.raises(ValueError, match=f"if you trust it, add --module {name}"):
         load_sweep(case.file)
+    assert not (tmp_path / "ran").exists()
+    (point,) = load_sweep(case.file, modules=[name]).points
+    assert point.parameters == {"seed": 0}
 
 
 @pytest.mark.parametrize(

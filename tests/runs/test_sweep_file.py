@@ -132,7 +132,7 @@ def test_the_committed_sweeps_are_sound():
         ({"notebook": "s3://bucket/b.ipynb"}, "must be a file on this machine"),
         ({"profile": "fulll"}, "Unknown profile 'fulll'. Expected one of: quick"),
         ({"function": "add"}, "function must be 'module:name'"),
-        ({"function": "os:system"}, "must be marked for sweeps"),
+        ({"function": "os:system"}, "add --module os"),
         ({"function": "happymaps.no_such:thing"}, "one that can be imported"),
         ("notebook: a\nnotebook: b\n", "'notebook' is there twice"),
         ("grid: {a: [1], a: [2]}", "'a' is there twice"),
@@ -212,7 +212,7 @@ def test_a_function_with_a_title_needs_no_notebook(write):
 def test_a_function_without_a_default_wants_a_value(write):
     content = {"notebook": "", "function": f"{__name__}:count_to", "title": "Numbers"}
     with pytest.raises(ValueError, match="must be given, since the function has no"):
-        load_sweep(write(content))
+        load_sweep(write(content), modules=[__name__])
 
 
 @pytest.mark.parametrize(

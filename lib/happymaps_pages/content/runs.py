@@ -102,8 +102,8 @@ class Library:
         named = named_keys(self.store, lambda _: None)  # told above
         found = [
             (str(record.get("started") or ""), key)
-            for key, record in self.store.records()
-            if key not in named and record.get("notebook") and not record.get("call")
+            for key, record in self.store.records(without=named)
+            if record.get("notebook") and not record.get("call")
         ]
         newest = dict.fromkeys(key for _, key in sorted(found, reverse=True))
         chosen = list(newest)[:_NUM_NEWEST]

@@ -21,6 +21,8 @@ from happymaps_pages.html.text import format_number
 
 _SIZE = 420, 250  # width, height; points of matplotlib are units of the view box
 _LOG_RATIO = 20  # positive numbers that span more are drawn on a logarithmic scale
+_MOST_LINES = 24
+_MOST_DOTS = 2400  # of a chart
 _LETTERS = 44  # that fit below the chart side by side
 # Variables of the style sheet, and the color that stands for each until the end.
 _NAMES = [*(f"series-{i}" for i in range(8)), "soft", "line", "line-strong", "card"]
@@ -50,7 +52,10 @@ _STYLE = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, and the table beside it: its header names the lines after x."""
+    """A drawing, and the table beside it: its header names the lines after x.
+
+    `thinned` says what is left out of both, empty where nothing is.
+    """
 
     title: str
     x_label: str
@@ -58,6 +63,7 @@ class Chart:
     svg: Markup
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    thinned: str = ""
 
 
 def line_chart(
@@ -71,6 +77,9 @@ def line_chart(
 ) -> Chart | None:
     """Return a chart of named lines, None where no number is finite.
 
+    What would be too much for a page is thinned: lines evenly, dots to the lowest and
+    the highest of those beside each other.
+
     Args:
         title: What is drawn upward.
         x_label: What is drawn to the right.
@@ -79,12 +88,15 @@ def line_chart(
         lines: Values by name, each of the shape `(len(x_texts),)`, NaN where missing.
         joined: Whether dots are joined by a line.
     """
+    lines, thinned = _choose_lines(lines)
     values = np.array([*lines.values()], np.float64)
     values[~np.isfinite(values)] = np.nan
     if np.isnan(values).all():
         return None
     x = np.arange(len(x_texts)) if x_numbers is None else np.asarray(x_numbers, float)
     order = np.argsort(x, kind="stable")
+    order, said = _choose_dots(values, order)
+    thinned += said
     # The salt keeps the charts of a page from sharing ids.
     with mpl.rc_context({**_STYLE, "svg.hashsalt": title}):
         figure = Figure([side / 72 for side in _SIZE], layout="constrained")
@@ -123,7 +135,36 @@ def line_chart(
         _finish(drawn.getvalue(), dots),
         (x_label, *lines),
         tuple((x_texts[i], *(_text(v) for v in values[:, i])) for i in order),
+        " ".join(thinned),
     )
+
+
+def _choose_lines(lines: dict[str, np.ndarray]) -> tuple[dict, list[str]]:
+    if len(lines) <= _MOST_LINES:
+        return lines, []
+    names = list(lines)
+    chosen = np.linspace(0, len(names) - 1, _MOST_LINES).round().astype(int)
+    said = f"{_MOST_LINES} of {len(names):,} lines are drawn, evenly spread."
+    return {names[index]: lines[names[index]] for index in chosen}, [said]
+
+
+def _choose_dots(values: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return the places to draw, in order, so that no extreme value is lost."""
+    if values.size <= _MOST_DOTS:
+        return order, []
+    # Each line may add its lowest and its highest, at which all are drawn.
+    parts = max(1, _MOST_DOTS // (2 * len(values) ** 2))
+    kept = set()
+    for part in np.array_split(order, min(parts, len(order))):
+        low = np.where(np.isnan(values[:, part]), np.inf, values[:, part])
+        high = np.where(np.isnan(values[:, part]), -np.inf, values[:, part])
+        kept |= {*part[low.argmin(axis=1)], *part[high.argmax(axis=1)]}
+    chosen = np.array([place for place in order if place in kept])
+    said = (
+        f"{len(chosen):,} of {len(order):,} values are drawn: the lowest and the "
+        "highest of those beside each other."
+    )
+    return chosen, [said]
 
 
 def _set_scale(axes: Axes, x: np.ndarray) -> None:

@@ -5,25 +5,43 @@ from nbformat.v4 import new_output
 
 MOST_CHARACTERS = 200_000  # of a cell
 MOST_OUTPUTS = 200
+_PAGE_CHARACTERS = 1_000_000  # of all cells
+_PAGE_OUTPUTS = 1000
 _WHERE = "the whole of it is in notebook.ipynb, beside this page"
 _TEXTS = ("text/plain", "text/html", "text/markdown", "text/latex")
 
 
 def shorten_outputs(notebook: NotebookNode) -> None:
     """Shorten the texts of a notebook's outputs in place, so that its page opens."""
-    for cell in notebook.cells:
-        outputs = cell.get("outputs", [])
-        if len(outputs) > MOST_OUTPUTS:
-            half, left_out = MOST_OUTPUTS // 2, len(outputs) - MOST_OUTPUTS
-            note = f"\n[... {left_out} outputs are left out here: {_WHERE} ...]\n"
-            between = new_output("stream", name="stdout", text=note)
-            cell.outputs = outputs = [*outputs[:half], between, *outputs[-half:]]
-        # Each may have what the others leave it, the shortest first.
-        room, waiting = MOST_CHARACTERS, sorted(outputs, key=_length)
-        for number, output in enumerate(waiting):
-            share = room // (len(waiting) - number)
-            _shorten_output(output, share)
-            room -= min(share, _length(output))
+    cells = [cell for cell in notebook.cells if cell.get("outputs")]
+    wanted = [min(len(cell.outputs), MOST_OUTPUTS) for cell in cells]
+    for cell, most in zip(cells, _share_out(_PAGE_OUTPUTS, wanted), strict=True):
+        _drop_middle(cell, max(2, most))
+    lengths = [[_length(output) for output in cell.outputs] for cell in cells]
+    wanted = [min(sum(each), MOST_CHARACTERS) for each in lengths]
+    rooms = _share_out(_PAGE_CHARACTERS, wanted)
+    for cell, room, each in zip(cells, rooms, lengths, strict=True):
+        for output, most in zip(cell.outputs, _share_out(room, each), strict=True):
+            _shorten_output(output, most)
+
+
+def _share_out(room: int, wanted: list[int]) -> list[int]:
+    """Return what each may have: what the others leave it, the least first."""
+    shares = [0] * len(wanted)
+    waiting = sorted(range(len(wanted)), key=wanted.__getitem__)
+    for number, index in enumerate(waiting):
+        shares[index] = min(wanted[index], room // (len(waiting) - number))
+        room -= shares[index]
+    return shares
+
+
+def _drop_middle(cell: NotebookNode, most: int) -> None:
+    outputs, left_out = cell.outputs, len(cell.outputs) - most
+    if left_out > 0:
+        note = f"\n[... {left_out} outputs are left out here: {_WHERE} ...]\n"
+        between = new_output("stream", name="stdout", text=note)
+        half = most // 2
+        cell.outputs = [*outputs[:half], between, *outputs[half - most :]]
 
 
 def _length(output: NotebookNode) -> int:

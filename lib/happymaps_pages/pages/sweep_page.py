@@ -6,7 +6,7 @@ chooses among them in the browser; the numbers as charts and tables; what failed
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -24,6 +24,9 @@ from happymaps_pages.pages.sweep_layout import choose_grid, make_charts, mean_of
 from happymaps_pages.pages.templating import render_page
 
 COVER = "cover.webp"
+# Rows of the page's table and entries of its list; the sheet has all points.
+_MOST_ROWS = 1000
+_MOST_FAILURES = 100
 
 
 def sweep_files(
@@ -62,6 +65,8 @@ def sweep_files(
     }
     content = script_data(data, rows, columns, maps)
     content |= {"addresses": addresses, "reasons": reasons}
+    points = range(len(data.keys))
+    failed = [point for point in points if data.statuses[point] == "failed"]
     page = render_page(
         "sweep.html.j2",
         sweep=data,
@@ -69,7 +74,8 @@ def sweep_files(
         chips_list=[Parameter(k, value) for k, value in data.parameters.items()],
         columns=[p.label for axis in data.axes for p in axis.columns or (axis,)],
         charts=make_charts(data, rows, columns),
-        runs=_list_runs(data, addresses, reasons),
+        runs=_list_runs(data, points[:_MOST_ROWS], addresses, reasons),
+        failed=_list_runs(data, failed[:_MOST_FAILURES], addresses, reasons),
         script_data=embed_json(content),
         root="../" * len(PurePosixPath(folder).parts),
     )
@@ -149,8 +155,10 @@ def _addresses(data: SweepData, known: set[str]) -> dict[str, str]:
     }
 
 
-def _list_runs(data: SweepData, addresses: dict, reasons: dict) -> list[dict]:
-    """Return each point as a row of the table, its numbers averaged over its units."""
+def _list_runs(
+    data: SweepData, points: Sequence[int], addresses: dict, reasons: dict
+) -> list[dict]:
+    """Return points as rows of the table, their numbers averaged over their units."""
     columns = [part for axis in data.axes for part in axis.columns or (axis,)]
     positions = [
         index
@@ -175,7 +183,7 @@ def _list_runs(data: SweepData, addresses: dict, reasons: dict) -> list[dict]:
             "address": addresses.get(data.keys[point], ""),
             "reason": reasons.get(data.keys[point], ""),
         }
-        for point in range(len(data.keys))
+        for point in points
     ]
 
 

@@ -3,13 +3,13 @@
 import concurrent.futures
 import json
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from happymaps.base import paths
+from happymaps_runs.folders import check_writable, temporary_folder
 from happymaps_runs.notebooks.execution import execute_with_retry
 from happymaps_runs.notebooks.notebooks import (
     check_language,
@@ -83,13 +83,14 @@ def refresh_notebook(
 
     Raises:
         ValueError: No such notebook.
+        OSError: Its folder cannot be written to.
         RunError: It did not run to its end; the file is as it was.
     """
     path = local_notebook(notebook)
     check_language(read_notebook(path), path.name)
+    check_writable(path.parent)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         environment = _QUIET if path in timed_notebooks() else ENVIRONMENT
         options = {"environment": environment, "timeout": timeout, "stop": stop}
         outcome = execute_with_retry(path, {}, folder, **options)

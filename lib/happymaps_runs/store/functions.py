@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from happymaps.base.messages import unknown_name
@@ -24,6 +24,7 @@ from happymaps_runs.notebooks.execution import publish_failure, publish_success
 from happymaps_runs.notebooks.parameters import TYPES, Parameter, coerce_value
 from happymaps_runs.notebooks.process import DISK_FULL, Outcome
 from happymaps_runs.notebooks.records import RunRecord, describe_error
+from happymaps_runs.store.closure import TOP_LEVEL
 from happymaps_runs.store.identity import function_identity, key_of
 from happymaps_runs.store.run_store import RunStore
 
@@ -42,12 +43,7 @@ def find_function(name: str) -> Callable:
     Raises:
         ValueError: No such function, or one without the mark.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(
-            "function must be 'module:name', e.g. "
-            f"'happymaps.maps.layer_maps:layer_maps'. Received: {name!r}."
-        )
-    module_name, _, attribute = name.partition(":")
+    module_name, attribute = _split(name)
     try:
         # To import a module is to run it; a file may name any.
         if module_name not in sys.modules and not _is_marked(module_name, attribute):
@@ -62,6 +58,38 @@ def find_function(name: str) -> Callable:
     if getattr(function, "is_sweepable", None) is not True:
         raise _unmarked(name)
     return function
+
+
+def check_place(name: str, modules: Collection[str]) -> None:
+    """Check that a function comes from where a sweep file's may.
+
+    To look for a function is to run its module, and a file can name any.
+
+    Args:
+        name: "module:name".
+        modules: Whose functions are allowed besides those of our own packages.
+
+    Raises:
+        ValueError: It comes from elsewhere.
+    """
+    module, _ = _split(name)
+    known = (*TOP_LEVEL, *modules)
+    if not any(f"{module}.".startswith(f"{each}.") for each in known):
+        raise ValueError(
+            "function must be of happymaps, of experiments, or of a module that the "
+            f"command names. Received: {name!r}. Its module's code would be run; if "
+            f"you trust it, add --module {module}."
+        )
+
+
+def _split(name: str) -> tuple[str, str]:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            "function must be 'module:name', e.g. "
+            f"'happymaps.maps.layer_maps:layer_maps'. Received: {name!r}."
+        )
+    module, _, attribute = name.partition(":")
+    return module, attribute
 
 
 def _unmarked(name: str) -> ValueError:

@@ -2,8 +2,9 @@
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,17 @@ from happymaps_runs.store.run_store import RunStore
 
 if TYPE_CHECKING:
     import xarray as xr
+
+# Of a result: dimensions and values by name.
+Arrays = dict[str, tuple[Sequence[str], np.ndarray]]
+
+
+class State(NamedTuple):
+    """What a sweep tells of a point beside its result, see `open_sweep`."""
+
+    status: str
+    key: str
+    page: str
 
 
 def open_sweep(name: str, store: str | Path = "reports/store") -> "xr.Dataset":
@@ -53,23 +65,17 @@ def open_sweep(name: str, store: str | Path = "reports/store") -> "xr.Dataset":
 
 def assemble(store: RunStore, description: dict) -> "xr.Dataset":
     """Return the results of the sweep that a `sweep.json` describes."""
-    import xarray as xr
-
     points, axes = description["points"], description["axes"]
     is_grid = bool(axes) and len(points) == np.prod([len(v) for v in axes.values()])
-    damaged = {
-        point["key"]: "; ".join(problems)
-        for point in points
-        if (problems := _problems(store, point["key"]))
-    }
-    results = _equal_sizes(
-        [_result(store, point, point["key"] in damaged) for point in points]
-    )
+    damaged, states, results = {}, [], []
+    for point in points:
+        result, state, problem = _read_point(store, point)
+        states.append(state)
+        results.append(result)
+        if problem:
+            damaged[point["key"]] = problem
     try:
-        stacked = xr.concat(
-            results, "point", data_vars="all", coords="minimal", compat="override",
-            join="outer", combine_attrs="drop",
-        )  # fmt: skip
+        stacked = _stack(results, states)
     except ValueError as error:
         raise ValueError(
             f"The results of {description['name']} must be of one form. Received: "
@@ -83,29 +89,79 @@ def assemble(store: RunStore, description: dict) -> "xr.Dataset":
     return stacked
 
 
-def _problems(store: RunStore, key: str) -> list[str]:
-    record = store.find(key) or {}
-    name = RESULT if record.get("function") else "metrics.json"
-    return store.problems(key, only=(name,))
-
-
-def _result(store: RunStore, point: dict, is_damaged: bool) -> "xr.Dataset":
-    import xarray as xr
-
-    key, page, status = point["key"], point["page"], "missing"
-    result = xr.Dataset()
-    record = store.find(key)
-    if record and not is_damaged:
+def _read_point(store: RunStore, point: dict) -> tuple[Arrays, State, str]:
+    """Return the arrays of a point's run, how it stands, and what is wrong with it."""
+    key, page, arrays = point["key"], point["page"], {}
+    record, problem, status = store.find(key), "", "missing"
+    if record or store.folder(key).exists():
+        name = RESULT if (record or {}).get("function") else "metrics.json"
+        problem = "; ".join(store.problems(key, only=(name,)))
+    if record and not problem:
         status = "completed"
         if record.get("function"):
-            result = read_arrays(store.folder(key) / RESULT)
+            arrays = read_arrays(store.folder(key) / RESULT)
         else:
-            result = xr.Dataset(_numbers(store.folder(key)))
+            arrays = _numbers(store.folder(key))
     elif store.find_failure(key):
         status = "failed"
     shown = page if (store.folder(page) / "notebook.ipynb").is_file() else ""
-    own = [name for name in point["parameters"] if name in result.variables]
-    return result.drop_vars(own).assign(status=status, key=key, page=shown)
+    own = point["parameters"]
+    arrays = {name: each for name, each in arrays.items() if name not in own}
+    return arrays, State(status, key, shown), problem
+
+
+def _stack(results: list[Arrays], states: list[State]) -> "xr.Dataset":
+    """Return results and states along a new dimension, `point`.
+
+    Those of one form are stacked at once: thousands of data sets joined one by one
+    take minutes.
+    """
+    import xarray as xr
+
+    forms: dict[tuple, list[int]] = {}
+    for index, result in enumerate(results):
+        forms.setdefault(_form(result), []).append(index)
+    groups = [
+        _stack_equal([results[i] for i in like], [states[i] for i in like])
+        for like in forms.values()
+    ]
+    order = np.argsort([index for like in forms.values() for index in like])
+    joined = xr.concat(
+        _with_all_variables(_equal_sizes(groups)), "point", data_vars="all",
+        coords="minimal", compat="override", join="outer", combine_attrs="drop",
+    )  # fmt: skip
+    return joined.isel(point=order)
+
+
+def _form(result: Arrays) -> tuple:
+    """Return what results must share to be stacked: all but the values of variables."""
+    return tuple(
+        (
+            name,
+            tuple(dims),
+            values.shape,
+            values.dtype.kind,
+            _labels(name, dims, values),
+        )
+        for name, (dims, values) in sorted(result.items())
+    )
+
+
+def _labels(name: str, dims: Sequence[str], values: np.ndarray) -> tuple:
+    return tuple(values.tolist()) if [*dims] == [name] else ()
+
+
+def _stack_equal(results: list[Arrays], states: list[State]) -> "xr.Dataset":
+    import xarray as xr
+
+    first, variables = results[0], {}
+    for name, (dims, values) in first.items():
+        variables[name] = (dims, values)
+        if [*dims] != [name]:
+            stacked = np.stack([result[name][1] for result in results])
+            variables[name] = (("point", *dims), stacked)
+    told = zip(State._fields, zip(*states, strict=True), strict=True)
+    return xr.Dataset(variables | {name: ("point", [*texts]) for name, texts in told})
 
 
 def _equal_sizes(results: list["xr.Dataset"]) -> list["xr.Dataset"]:
@@ -118,7 +174,7 @@ def _equal_sizes(results: list["xr.Dataset"]) -> list["xr.Dataset"]:
         {
             name: (0, sizes[name] - size)
             for name, size in result.sizes.items()
-            if name not in result.coords and size < sizes[name]
+            if name not in result.coords and name != "point" and size < sizes[name]
         }
         for result in results
     ]
@@ -128,10 +184,25 @@ def _equal_sizes(results: list["xr.Dataset"]) -> list["xr.Dataset"]:
     ]
 
 
-def _numbers(folder: Path) -> dict[str, float]:
+def _with_all_variables(groups: list["xr.Dataset"]) -> list["xr.Dataset"]:
+    """Return groups of which each has the variables of all, NaN where it had none."""
+    known = {name: each for group in groups for name, each in group.data_vars.items()}
+    return [
+        group.assign(
+            {
+                name: each.isel(point=[0] * group.sizes["point"]).where(False)
+                for name, each in known.items()
+                if name not in group
+            }
+        )
+        for group in groups
+    ]
+
+
+def _numbers(folder: Path) -> Arrays:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return {
-        name: float(value)
+        name: ((), np.array(float(value)))
         for name, value in metrics.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }

@@ -139,14 +139,17 @@ class RunStore:
             if _status_of(folder) == status:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def records(self) -> Iterator[tuple[str, dict]]:
+    def records(self, *, without: Collection[str] = ()) -> Iterator[tuple[str, dict]]:
         """Yield key and record of every run, the completed ones first.
 
         A folder without a readable record has the status "corrupt".
+
+        Args:
+            without: Keys that are passed over, and whose records are not read.
         """
         for parent in (self.root, self.root / "failed"):
             for folder in sorted(parent.glob("*")) if parent.is_dir() else ():
-                if _KEY.fullmatch(folder.name):
+                if _KEY.fullmatch(folder.name) and folder.name not in without:
                     yield folder.name, _read_record(folder) or {"status": _CORRUPT}
 
 

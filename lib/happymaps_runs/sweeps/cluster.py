@@ -65,7 +65,7 @@ def local_client(
             memory_limit=memory or "auto",
             scheduler_kwargs={"dashboard": False},
             local_directory=str(scratch),
-            env=environment,
+            env=environment | {"TMPDIR": str(scratch)},
             preload=["happymaps_runs.sweeps.worker_setup"],
             silence_logs=logging.CRITICAL,
         ) as cluster,

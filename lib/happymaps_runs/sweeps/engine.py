@@ -1,12 +1,14 @@
 """Run the points of a sweep that the store does not have, and say how it goes."""
 
 import contextlib
+import os
 import secrets
 from collections.abc import Callable, Iterator
 
 import distributed
 from distributed.comm import CommClosedError
 
+from happymaps.base.paths import CUSTOM_OBJECTS, SKIP_DAMAGED
 from happymaps_runs.notebooks.process import Outcome
 from happymaps_runs.notebooks.records import describe_surroundings
 from happymaps_runs.store.functions import keep_failure
@@ -75,6 +77,9 @@ def _task_maker(
     sweep: Sweep, store: RunStore, force: bool, timeout: float | None
 ) -> Callable[[Point], Task]:
     surroundings, call = describe_surroundings(), secrets.token_hex(8)
+    opening = {
+        name: os.environ.get(name, "") for name in (CUSTOM_OBJECTS, SKIP_DAMAGED)
+    }
 
     def make(point: Point) -> Task:
         return Task(
@@ -88,6 +93,7 @@ def _task_maker(
             force=force,
             timeout=timeout,
             surroundings=surroundings,
+            opening=opening,
         )
 
     return make

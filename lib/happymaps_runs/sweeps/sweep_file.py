@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from happymaps_runs.notebooks.notebooks import (
 )
 from happymaps_runs.notebooks.parameters import Parameter, coerce_value, read_parameters
 from happymaps_runs.plans.plan import QUICK, load_plan
-from happymaps_runs.store.functions import function_parameters
+from happymaps_runs.store.functions import check_place, function_parameters
 from happymaps_runs.store.identity import function_identity, key_of, notebook_identity
 from happymaps_runs.sweeps.schema import Content, check_count, read_content
 
@@ -93,7 +93,12 @@ class Sweep:
         }
 
 
-def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -> Sweep:
+def load_sweep(
+    path: str | Path,
+    *,
+    given: Mapping[str, object] | None = None,
+    modules: Collection[str] = (),
+) -> Sweep:
     """Return the sweep of a file.
 
     Numbers such as `1e-3`, which YAML takes for text, become what the notebook
@@ -107,6 +112,7 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
             `title`, and `function` ("module:name", run in the notebook's stead). With
             a function and a title, `notebook` can be left out.
         given: Values in the place of those that the file fixes.
+        modules: As in `check_place`.
 
     Raises:
         ValueError: The file is no such thing: what, and what to do; of wrong names and
@@ -115,6 +121,8 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
     path = Path(path)
     content = read_content(path)
     check_count(path, content)
+    if content.function:
+        check_place(content.function, modules)
     notebook = _find_notebook(path, content)
     known = _find_parameters(path, notebook, content)
     given = dict(given or {})
@@ -123,12 +131,10 @@ def load_sweep(path: str | Path, *, given: Mapping[str, object] | None = None) -
     _check_names(path, known, content, faults)
     fixed = _profile(path, content.profile, notebook) | content.parameters
     base = {n: p.default for n, p in known.items()}
-    base |= _coerce(known, fixed, f"{path}: ", faults)
+    place = f"{path}: "
+    base |= _coerce(known, fixed, place, faults)
     axes = {
-        name: [
-            _coerce(known, {name: value}, f"{path}: ", faults).get(name)
-            for value in values
-        ]
+        name: [_coerce(known, {name: each}, place, faults).get(name) for each in values]
         for name, values in content.grid.items()
     }
     points = [

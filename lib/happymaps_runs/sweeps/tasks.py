@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import dask
 
+from happymaps.base.paths import CUSTOM_OBJECTS
 from happymaps_runs.notebooks.execution import run_notebook
 from happymaps_runs.notebooks.process import Outcome
 from happymaps_runs.notebooks.records import RunError, RunRecord
@@ -31,6 +32,8 @@ class Task(NamedTuple):
         force: Whether to run what is there.
         timeout: Seconds for the run; None without end.
         surroundings: Of the record; a worker need not find them out for each point.
+        opening: The variables that say how networks and images are opened; those that
+            the sweep has not set are "".
     """
 
     store: str
@@ -43,6 +46,7 @@ class Task(NamedTuple):
     force: bool
     timeout: float | None
     surroundings: dict[str, object]
+    opening: dict[str, str]
 
 
 class Result(NamedTuple):
@@ -70,8 +74,9 @@ def run_point(task: Task) -> Result:
     not try again what would fail again.
 
     Raises:
-        WorkerError: This worker sees another store.
+        WorkerError: This worker sees another store, or lacks the module of layers.
     """
+    _set_opening(task.opening)
     store = RunStore(task.store)
     _check_store(store)
     record = store.find(task.key)
@@ -84,6 +89,21 @@ def run_point(task: Task) -> Result:
     record = _run(store, task)
     error = one_line(record.error) if record.error else ""
     return Result(record.status, record.seconds or 0.0, error)
+
+
+def _set_opening(opening: dict[str, str]) -> None:
+    # Workers of a scheduler that runs already have the environment of their start.
+    for name, value in opening.items():
+        os.environ[name] = value
+        if not value:
+            del os.environ[name]
+    module = opening[CUSTOM_OBJECTS]
+    if module.endswith(".py") and not Path(module).is_file():
+        raise WorkerError(
+            "A worker must see the module of --custom-objects at the same path. "
+            f"Received: {module}, where there is no file here. Put it on a disk that "
+            "all machines share."
+        )
 
 
 def one_line(error: dict[str, object]) -> str:

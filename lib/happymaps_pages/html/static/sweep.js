@@ -10,6 +10,10 @@
   const STATUS = { c: "done", f: "failed", m: "not run" };
   const MOST_RADIOS = 12;
   const LONG_HEAD = 22; // letters
+  // What the sheet shows at a time.
+  const MOST_TILES = 2000;
+  const MOST_ROWS = 200;
+  const MOST_COLUMNS = 100;
 
   const axes = data.axes.map((axis) => ({ ...axis }));
   axes.forEach((axis, index) => {
@@ -24,6 +28,7 @@
     at: Object.fromEntries(axes.map((axis) => [axis.name, 0])),
     rows: named(data.rows),
     columns: named(data.columns),
+    first: { rows: 0, columns: 0 }, // of the sheet's part that is shown
     measure: Math.max(0, data.measures.findIndex((each) => each.name === "score")),
   };
   const tiles = new Map(); // of the sheet, by "row,column"
@@ -54,7 +59,8 @@
   };
   const ranges = data.measures.map((measure) => {
     const known = measure.values.filter((each) => each !== null);
-    return [Math.min(...known), Math.max(...known)];
+    return known.reduce(([low, high], each) => [Math.min(low, each), Math.max(high, each)],
+      [Infinity, -Infinity]);
   });
 
   /* -------------------------------------------------------------------- one tile */
@@ -108,6 +114,25 @@
   /* ----------------------------------------------------------- sheet and stage */
 
   const lengthOf = (axis) => (axis ? axis.texts.length : 1);
+  /* How many rows or columns are shown at a time. */
+  const shownOf = (side) => {
+    const columns = Math.min(lengthOf(state.columns), MOST_COLUMNS);
+    if (side === "columns") return columns;
+    return Math.min(lengthOf(state.rows), MOST_ROWS, Math.floor(MOST_TILES / columns));
+  };
+  /* The indices of the rows or columns that are shown. */
+  const indicesOf = (side) => {
+    const first = state.first[side];
+    const end = Math.min(first + shownOf(side), lengthOf(state[side]));
+    return Array.from({ length: end - first }, (_, index) => first + index);
+  };
+  /* Shows the part that an index is in; returns whether it is another one. */
+  const turnTo = (side, index) => {
+    const first = index - (index % shownOf(side));
+    const isOther = first !== state.first[side];
+    state.first[side] = first;
+    return isOther;
+  };
   const spotAt = (row, column) => {
     const at = { ...state.at };
     if (state.rows) at[state.rows.name] = row;
@@ -117,10 +142,13 @@
 
   function buildSheet() {
     const table = byId("sheet-table");
-    const focused = [state.rows, state.columns].map((axis) => (axis ? state.at[axis.name] : 0));
+    const focused = ["rows", "columns"].map((side) => {
+      const index = state[side] ? state.at[state[side].name] : 0;
+      return indicesOf(side).includes(index) ? index : state.first[side];
+    });
     tiles.clear();
     table.replaceChildren();
-    const columns = Array.from({ length: lengthOf(state.columns) }, (_, index) => index);
+    const [rows, columns] = [indicesOf("rows"), indicesOf("columns")];
     if (state.columns) {
       const corner = [state.rows, state.columns].filter(Boolean).map((axis) => axis.label);
       const heads = columns.map((index) =>
@@ -129,7 +157,7 @@
       table.append(element("thead", {}, element("tr", {}, first, ...heads)));
     }
     const body = element("tbody");
-    for (let row = 0; row < lengthOf(state.rows); row += 1) {
+    for (const row of rows) {
       const text = state.rows ? state.rows.texts[row] : "";
       const line = element("tr", {}, element(text ? "th" : "td", text ? { scope: "row" } : {}, text));
       for (const column of columns) {
@@ -145,8 +173,37 @@
     table.style.setProperty("--columns", columns.length);
     const heads = state.rows ? state.rows.texts : [];
     table.classList.toggle("has-long-heads", heads.some((text) => text.length > LONG_HEAD));
+    buildParts();
     buildWalk();
     update();
+  }
+
+  /* Sliders through a sheet that is too large to be shown at once. */
+  function buildParts() {
+    const made = ["rows", "columns"].filter((side) => lengthOf(state[side]) > shownOf(side));
+    byId("parts").hidden = !made.length;
+    byId("parts").replaceChildren(...made.map((side) => {
+      const [axis, size, id] = [state[side], shownOf(side), `part-${side}`];
+      const last = Math.ceil(axis.texts.length / size) - 1;
+      const slider = element("input", { type: "range", id, min: 0, max: last, step: 1 });
+      slider.value = state.first[side] / size;
+      const shown = element("output", { for: id });
+      const tell = () => {
+        const first = slider.value * size;
+        const end = Math.min(first + size, axis.texts.length);
+        shown.textContent = `${first + 1} to ${end} of ${axis.texts.length}`;
+        slider.setAttribute("aria-valuetext", shown.textContent);
+      };
+      tell();
+      slider.addEventListener("input", tell);
+      slider.addEventListener("change", () => {
+        state.first[side] = slider.value * size;
+        buildSheet();
+        byId(id).focus();
+      });
+      const label = element("label", { for: id }, side === "rows" ? "Rows" : "Columns");
+      return element("div", { class: "walk-bar" }, label, slider, shown);
+    }));
   }
 
   function buildWalk() {
@@ -157,8 +214,9 @@
     slider.max = axis.texts.length - 1;
     slider.value = state.at[axis.name];
     byId("walk-label").textContent = `Walk along ${axis.label}`;
-    stageTiles = Array.from({ length: lengthOf(state.rows) }, makeTile);
-    const items = stageTiles.map((tile, row) => {
+    stageTiles = indicesOf("rows").map(makeTile);
+    const items = stageTiles.map((tile, index) => {
+      const row = state.first.rows + index;
       const text = state.rows ? state.rows.texts[row] : "";
       return element("li", {}, element("span", { class: "stage-name" }, text), tile);
     });
@@ -188,14 +246,25 @@
     slider.value = here;
     slider.setAttribute("aria-valuetext", axis.texts[here]);
     byId("walk-value").textContent = axis.texts[here];
-    stageTiles.forEach((tile, row) => fillTile(tile, spotAt(row, here)));
+    stageTiles.forEach((tile, index) => fillTile(tile, spotAt(state.first.rows + index, here)));
     for (const cell of byId("sheet-table").querySelectorAll("[data-column]")) {
       cell.classList.toggle("is-here", Number(cell.dataset.column) === here);
     }
   }
 
+  /* The tile of a place, the part that it is in being shown; null beyond the sheet. */
+  function tileAt(place_) {
+    const isThere = ["rows", "columns"].every((side, index) =>
+      place_[index] >= 0 && place_[index] < lengthOf(state[side]));
+    if (!isThere) return null;
+    const turned = ["rows", "columns"].map((side, index) => turnTo(side, place_[index]));
+    if (turned.some(Boolean)) buildSheet();
+    return tiles.get(place_.join(","));
+  }
+
   function moveFocus(tile, row, column) {
-    const next = tiles.get(`${tile.place[0] + row},${tile.place[1] + column}`);
+    const place_ = [tile.place[0] + row, tile.place[1] + column];
+    const next = tileAt(place_);
     if (!next) return null;
     for (const each of tiles.values()) each.tabIndex = -1;
     next.tabIndex = 0;
@@ -267,6 +336,7 @@
           const axis = several[index];
           if (axis === state[other]) state[other] = state[side];
           state[side] = axis;
+          state.first = { rows: 0, columns: 0 };
           buildControls();
           buildSheet();
           byId(`pick-${side}`).focus();
@@ -407,8 +477,9 @@
   });
   dialog.addEventListener("close", () => {
     const place_ = [state.rows, state.columns].map((axis) => (axis ? zoomed.at[axis.name] : 0));
-    const inSheet = tiles.get(place_.join(","));
-    const target = opener.closest("#stage") ? opener : inSheet;
+    const onStage = opener.closest("#stage");
+    const inSheet = onStage ? null : tileAt(place_);
+    const target = onStage ? opener : inSheet;
     if (target === inSheet) {
       for (const each of tiles.values()) each.tabIndex = -1;
       inSheet.tabIndex = 0;
