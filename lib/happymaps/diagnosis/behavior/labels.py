@@ -6,9 +6,9 @@ but images of the same kind bear the label out.
 
 With p the mean of both, a label is y with the probability `(1 - e) p_y +
 e (1 - p_y) / (K - 1)`, where the share e of the labels of K classes is wrong, each as
-likely any other class. The share, a temperature of the network's logits and an exponent
-of the neighbors' votes are those of the highest likelihood, on a grid. The interval
-holds the shares whose log-likelihood is at most 1.92 lower (likelihood ratio, 95 %).
+likely any other class. The share, and a temperature of the network's logits, are those
+of the highest likelihood, on a grid. The interval holds the shares whose log-likelihood
+is at most 1.92 lower (likelihood ratio, 95 %).
 
 Source: a mixture as in Mnih and Hinton 2012 (Learning to label aerial images from noisy
 data); ranked by the probability of the label given, as in Northcutt et al. 2021,
@@ -34,7 +34,6 @@ _CONFIDENT = 0.9
 _DROP = 1.92  # of the log-likelihood: half of the 95th percentile of chi squared
 _LEAST = 1e-9
 _TEMPERATURES = np.geomspace(0.5, 10, 25)
-_SHARPENED = (1.0, 1.5, 2.0, 3.0)  # exponents of the neighbors' shares
 _SHARES = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 120)])
 
 
@@ -59,23 +58,20 @@ def measure_labels(
     labels, class_names = dataset.labels, dataset.class_names
     files = dataset.metadata.get("file", pd.Series([""] * len(dataset)))
     neighbors = _ask_neighbors(features, labels, probabilities.shape[1])
-    rows, num_others = np.arange(len(labels)), probabilities.shape[1] - 1
-    asked = [
-        apply_temperature(probabilities, each)[rows, labels] for each in _TEMPERATURES
-    ]
-    near = [_sharpen(neighbors, each)[rows, labels] for each in _SHARPENED]
     fits = np.array(
-        [[_fit(first, other, num_others) for other in near] for first in asked]
-    )  # temperatures, exponents, shares
-    profile = fits.max(axis=(0, 1))
+        [
+            _fit((apply_temperature(probabilities, each) + neighbors) / 2, labels)
+            for each in _TEMPERATURES
+        ]
+    )  # temperatures, shares
+    profile = fits.max(axis=0)
     best = int(profile.argmax())
     plausible = _SHARES[profile >= profile[best] - _DROP]
     share = _SHARES[best]
-    first, other = np.unravel_index(fits[..., best].argmax(), fits.shape[:2])
-    opinion = apply_temperature(probabilities, _TEMPERATURES[first])
-    opinion = (opinion + _sharpen(neighbors, _SHARPENED[other])) / 2
-    right = opinion[rows, labels]
-    wrong = 1 - (1 - share) * right / _chance(right, share, num_others)
+    cooled = apply_temperature(probabilities, _TEMPERATURES[fits[:, best].argmax()])
+    opinion = (cooled + neighbors) / 2
+    right = opinion[np.arange(len(labels)), labels]
+    wrong = 1 - (1 - share) * right / _chance(right, share, opinion.shape[1])
     order = np.argsort(-wrong, kind="stable")
     suspected = [int(i) for i in order if wrong[i] > 0.5]
     confidence = opinion.max(axis=1)
@@ -110,22 +106,16 @@ def late_features(model: keras.Model, dataset: Dataset) -> np.ndarray:
     return values.reshape(len(values), -1, values.shape[-1]).mean(axis=1)
 
 
-def _fit(first: np.ndarray, other: np.ndarray, num_others: int) -> np.ndarray:
+def _fit(opinion: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the log-likelihood of the labels at each share."""
-    right = (first + other) / 2
-    return np.array(
-        [np.log(_chance(right, share, num_others)).sum() for share in _SHARES]
-    )
+    right = opinion[np.arange(len(labels)), labels]
+    count = opinion.shape[1]
+    return np.array([np.log(_chance(right, share, count)).sum() for share in _SHARES])
 
 
-def _chance(right: np.ndarray, share: float, num_others: int) -> np.ndarray:
-    found = (1 - share) * right + share * (1 - right) / num_others
+def _chance(right: np.ndarray, share: float, num_classes: int) -> np.ndarray:
+    found = (1 - share) * right + share * (1 - right) / (num_classes - 1)
     return np.maximum(found, _LEAST)
-
-
-def _sharpen(shares: np.ndarray, exponent: float) -> np.ndarray:
-    powers = shares**exponent
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _ask_neighbors(
@@ -133,7 +123,8 @@ def _ask_neighbors(
 ) -> np.ndarray:
     """Return how the images most alike are labeled, `(images, classes)`.
 
-    Each class has a vote of its own share beside theirs, so that none is impossible.
+    Squared votes, scaled to sum to 1: some neighbors bear wrong labels too. Each class
+    has a vote of its own share beside theirs, so that none is impossible.
     """
     scaled = features - features.mean(axis=0)
     scaled /= np.maximum(scaled.std(axis=0), 1e-6)
@@ -146,4 +137,5 @@ def _ask_neighbors(
         others = [j for j in others if j != i][:count]
         np.add.at(votes[i], labels[others], 1)
     shares = np.bincount(labels, minlength=num_classes) / len(labels)
-    return (votes + shares) / (count + 1)
+    squares = (votes + shares) ** 2
+    return squares / squares.sum(axis=1, keepdims=True)
