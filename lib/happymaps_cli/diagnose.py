@@ -23,6 +23,8 @@ from happymaps_runs.inputs import resolve_dataset, resolve_model
 
 _FOLDER = Path("reports") / "diagnosis"
 _SUMMARY = "summary.json"
+_PDF = "diagnosis.pdf"
+_NUM_PRINTED = 3  # findings
 _MARK = {"made_by": "happymaps diagnose"}  # a folder with it may be replaced
 
 
@@ -88,6 +90,10 @@ def diagnose(
     target: Annotated[
         str, typer.Option(help="What faces are labeled for.")
     ] = "facing_left",
+    pdf: Annotated[
+        bool,
+        typer.Option("--pdf", help="Print the page to diagnosis.pdf beside it, too."),
+    ] = False,
     custom_objects: CustomObjects = None,
     skip_damaged: SkipDamaged = False,
 ) -> None:
@@ -125,12 +131,14 @@ def diagnose(
             "command": _command(model, dataset),
         },
     )
-    _write(found, names, folder)
-    print(f"\n{found.findings['summary'][0]}")
-    for advice in found.findings["recommendations"][:1]:
-        if advice["weight"] == "first":
-            print(f"{advice['title']}. {advice['advice']}")
+    why_not = _write(found, names, folder, pdf)
+    print(f"\n{found.findings['headline']}")
+    told = [each for each in found.findings["findings"] if each["weight"] != "note"]
+    for each in told[:_NUM_PRINTED]:
+        print(f"- {each['sentence']} {each['advice']} {each['command']}".rstrip())
     print(f"The diagnosis: {folder / 'index.html'}")
+    if pdf:
+        print(why_not or f"To attach: {folder / _PDF}")
 
 
 def _examine(path: str, images: str, reading: dict, both: dict, options: dict):
@@ -148,10 +156,15 @@ def _examine(path: str, images: str, reading: dict, both: dict, options: dict):
     )
 
 
-def _write(found, names: tuple[str, str], folder: Path) -> None:
-    """Write the page beside its place, and put it there when it is whole."""
+def _write(found, names: tuple[str, str], folder: Path, pdf: bool = False) -> str:
+    """Write the page beside its place, and put it there when it is whole.
+
+    Returns:
+        Why no PDF was made where one was asked for.
+    """
     from happymaps_pages.html.assets import asset_files
     from happymaps_pages.pages.diagnosis_page import diagnosis_files
+    from happymaps_pages.printing import print_page
     from happymaps_pages.publish import add_files
 
     files = diagnosis_files(_MARK | found.findings, found.units, found.pictures, names)
@@ -161,7 +174,9 @@ def _write(found, names: tuple[str, str], folder: Path) -> None:
     remove_leftovers(folder.parent)
     with staging_folder(folder) as staging:
         add_files(staging, shared | files)
+        why_not = print_page(staging / "index.html", staging / _PDF) if pdf else ""
         publish_folder(staging, folder)
+    return why_not
 
 
 def _check_out(folder: Path) -> Path:

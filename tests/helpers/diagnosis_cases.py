@@ -5,13 +5,16 @@ import pandas as pd
 import xarray as xr
 
 from happymaps.datasets import Dataset
-from happymaps.diagnosis.advice.limitations import list_unknown
-from happymaps.diagnosis.advice.recommendations import recommend
-from happymaps.diagnosis.advice.summary import summarize
+from happymaps.diagnosis.advice.findings import conclude
 from happymaps.diagnosis.advice.thresholds import THRESHOLDS
 from happymaps.diagnosis.behavior.brightness import measure_brightness
 from happymaps.diagnosis.behavior.calibration import measure_calibration
-from happymaps.diagnosis.behavior.errors import confident_mistakes, mistake_groups
+from happymaps.diagnosis.behavior.errors import (
+    confident_mistakes,
+    mistake_groups,
+    pick_examples,
+)
+from happymaps.diagnosis.behavior.labels import measure_labels
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import measure_covering
 from happymaps.diagnosis.behavior.performance import measure_performance
@@ -106,6 +109,9 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
             "groups": groups,
             "num_groups": num_groups,
         },
+        "labels": measure_labels(
+            chances, dataset.images[:, :3, :4].mean(axis=(2, 3)), dataset
+        ),
         "readings": compare_readings(name_by_corner, dataset.images, dataset.labels),
         "class_order": compare_class_orders(named, dataset.labels),
         "brightness": measure_brightness(
@@ -142,11 +148,11 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
             "num_looked_at": len(dataset), "left_out": [],
             "maps_per_layer": 7,
         },
-        "thresholds": {"covering": 0.1},
     }  # fmt: skip
-    findings["summary"] = summarize(findings, THRESHOLDS)
-    findings["unknown"] = list_unknown(findings, THRESHOLDS)
-    findings["recommendations"] = recommend(findings, THRESHOLDS)
+    findings |= conclude(findings, THRESHOLDS)
+    for i, each in enumerate(findings["findings"]):
+        each["images"] = pick_examples(each["images"], chances, dataset)
+        each["picture"] = f"finding_{i}" if each["images"] else each["picture"]
     return findings
 
 
@@ -158,7 +164,12 @@ def make_pictures(dataset=None, findings=None) -> dict[str, np.ndarray]:
     size = dataset.images.shape[1:3]
     heat = np.zeros(size)
     heat[:2, :3] = 1 / 6
-    return {
+    found = {
+        f"finding_{i}": dataset.images[[image["index"] for image in each["images"]]]
+        for i, each in enumerate(findings["findings"])
+        if each["images"]
+    }
+    return found | {
         "mean_image": dataset.images.mean(axis=0),
         "relevance": heat,
         "shuffled_relevance": np.full(size, 1 / heat.size),

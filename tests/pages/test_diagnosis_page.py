@@ -17,6 +17,8 @@ from diagnosis_cases import (
 )
 from PIL import Image
 
+from happymaps.diagnosis.advice.findings import HEADLINES, conclude
+from happymaps.diagnosis.advice.thresholds import THRESHOLDS
 from happymaps_pages.html import heat_pictures as heat
 from happymaps_pages.pages.diagnosis_page import diagnosis_files
 from happymaps_pages.pages.unit_rows import describe_units, units_csv
@@ -53,19 +55,69 @@ def test_all_files_that_the_page_names_are_there(files, page):
 def test_links_within_the_page_lead_somewhere(page):
     places = {each["id"] for each in page.select("[id]")}
     inside = {a["href"][1:] for a in page.select("a") if a["href"][0] == "#"}
-    assert inside <= places and "advice-1" in inside
+    assert inside <= places and {"more", "unknown"} <= inside
 
 
-def test_the_page_says_all_that_was_found(findings, page):
-    assert texts(page, ".in-words > ul > li") == [
-        " ".join(each.split()) for each in findings["summary"]
-    ]
-    assert texts(page, ".advice h3") == [
-        each["title"] for each in findings["recommendations"]
-    ]
-    rests = texts(page, ".advice-rests")
-    assert all(text.startswith("Rests on") and len(text) > 20 for text in rests)
+def test_the_page_opens_with_one_sentence_and_at_most_three_findings(findings, page):
+    assert texts(page, "h1") == [findings["headline"]]
+    assert len(findings["findings"]) == 5
+    sentences = [each["sentence"] for each in findings["findings"]]
+    said = [" ".join(each.split()) for each in sentences]
+    assert texts(page, ".found .finding h3") == said[:3]
+    assert texts(page, "#more .finding h3") == said[3:]
+    assert texts(page, "#more .checked li") == findings["checked"]
     assert texts(page, ".unknown dt") == [e["question"] for e in findings["unknown"]]
+
+
+def test_a_finding_shows_what_to_do_its_numbers_and_its_pictures(findings, page):
+    place, sure, group = page.select(".found .finding")
+    assert place.img["src"] == "pictures/covering.webp"
+    numbers = dict(zip(texts(place, "dt"), texts(place, "dd"), strict=True))
+    assert numbers["answers that change"] == "33 % (26 to 42 %)"
+    assert sure.select_one("svg")
+    images = group.select("img")
+    assert [each["alt"] for each in images] == [
+        f"Image of the class {each['true']}, named {each['predicted']}"
+        for each in findings["findings"][2]["images"]
+    ]
+    assert len(images) == 4
+
+
+def test_marks_and_portraits_have_sections_of_their_own_where_there_are_some():
+    findings = make_findings()
+    mark = {"class": "yes", "row": 0, "column": 0, "height": 2, "width": 3,
+            "kind": "bright", "share": 0.9, "chance": 0.01}  # fmt: skip
+    findings |= {"marks": [mark], "portraits": [{"class": "yes", "score_kept": 0.5}]}
+    findings |= conclude(findings, THRESHOLDS)
+    for each in findings["findings"]:
+        each["images"] = []
+    pictures = make_pictures(findings=findings)
+    both = pictures["mistakes"][:2]
+    pictures |= {"mark_0": both, "portrait_1": np.repeat(both, 2, axis=0)}
+    pictures |= {"portrait_images_1": both}
+    files = diagnosis_files(findings, make_units(), pictures, ("net", "mine"))
+    page = BeautifulSoup(files["index.html"], "html.parser")
+    assert texts(page, "h1") == [HEADLINES["marks"]]
+    first = page.select_one(".found .finding")
+    assert [i["src"] for i in first.select("img")] == [
+        "pictures/mark-0-0.webp",
+        "pictures/mark-0-1.webp",
+    ]
+    places = [each["id"] for each in page.select("section[id]")]
+    assert places.index("portraits") == 0
+    assert places.index("marks") == places.index("units") - 1
+    assert texts(page, "#portraits figcaption")[:4] == [
+        "what it looks for", "without a prior", "shuffled weights", "mean image"
+    ]  # fmt: skip
+    assert len(page.select("#portraits img")) == 6
+    assert texts(page, "#portraits dd") == ["50 %"]
+    assert {each["src"] for each in page.select("main img")} <= set(files)
+    without = make_findings()
+    plain = diagnosis_files(
+        without, make_units(), make_pictures(findings=without), ("net", "mine")
+    )
+    assert b'id="marks"' not in plain["index.html"]
+    assert b'id="portraits"' not in plain["index.html"]
 
 
 def test_the_confusion_table_is_that_of_the_findings(findings, page):
@@ -135,7 +187,8 @@ def test_the_table_of_units_holds_all_numbers(files):
 
 def test_the_summary_is_json_without_nan(findings, files):
     found = json.loads(files["summary.json"], parse_constant=pytest.fail)
-    assert found["summary"] == findings["summary"]
+    assert found["headline"] == findings["headline"]
+    assert found["findings"] == findings["findings"]
     assert (found["network"], found["images"]) == ("net", "mine")
 
 
@@ -172,7 +225,7 @@ def test_a_diagnosis_without_mistakes_says_so():
     files = diagnosis_files(findings, make_units(), pictures, ("net", "mine"))
     text = files["index.html"].decode()
     assert "every image is named right" in text
-    assert "there are too few images" in text
+    assert "there are too few images" in text.lower()
 
 
 def test_unit_cells_have_signs_and_two_digits():

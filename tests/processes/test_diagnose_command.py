@@ -83,19 +83,20 @@ def test_planted_units_are_found_by_the_command(made):
 def test_the_page_says_so_in_words(made):
     found = json.loads((made[0] / "summary.json").read_text())
     assert found["performance"]["accuracy"] == 1
-    assert "1 never fires on these images" in found["summary"][-1]
-    assert "1 doubles another one" in found["summary"][-1]
-    titles = [each["title"] for each in found["recommendations"]]
-    assert "2 of 5 units of planted could go" in titles
+    (units,) = [each for each in found["findings"] if each["kind"] == "units"]
+    assert units["sentence"] == "2 units of 5 in planted could go."
+    assert (units["numbers"]["dead"], units["numbers"]["doubles"]) == (1, 1)
     (layer,) = found["removal"]["layers"]
     assert (layer["dead"], layer["doubles"], layer["changed"]) == ([1], [4], 0)
     page = (made[0] / "index.html").read_text()
-    assert "planted</b>" not in page and "<h1>planted " in page
+    assert "</span> planted on lights</p>" in page
+    assert f"<h1>{found['headline']}</h1>".replace(" %", "\N{NO-BREAK SPACE}%") in page
 
 
 def test_the_command_prints_the_first_sentence_and_the_page(made):
     out, result = made
-    assert "The network names 100 % of 24 images right" in result.stdout
+    assert "It names 100 % right" in result.stdout
+    assert "- 2 units of 5 in planted could go. They are dead" in result.stdout
     assert f"The diagnosis: {out / 'index.html'}" in result.stdout
 
 
@@ -117,7 +118,7 @@ def test_a_second_run_replaces_the_page_whole(tmp_path):
     assert _check_out(out) == out  # ours: may be replaced
     _write(found, ("second", "mine"), out)
     assert {path.relative_to(out) for path in out.rglob("*")} == before
-    assert "<h1>second " in (out / "index.html").read_text()
+    assert "second on mine</p>" in (out / "index.html").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
 
 

@@ -10,19 +10,22 @@ import xarray as xr
 
 from happymaps.backend import keras
 from happymaps.datasets import Dataset, Preprocessing, make_preprocessing
-from happymaps.diagnosis.advice.limitations import list_unknown
-from happymaps.diagnosis.advice.recommendations import recommend
-from happymaps.diagnosis.advice.summary import summarize
+from happymaps.diagnosis.advice.findings import conclude
 from happymaps.diagnosis.advice.thresholds import THRESHOLDS, Thresholds
 from happymaps.diagnosis.behavior.brightness import measure_brightness
 from happymaps.diagnosis.behavior.calibration import measure_calibration
-from happymaps.diagnosis.behavior.errors import confident_mistakes, mistake_groups
+from happymaps.diagnosis.behavior.errors import (
+    confident_mistakes,
+    mistake_groups,
+    pick_examples,
+)
 from happymaps.diagnosis.behavior.finiteness import check_outputs, check_weights
+from happymaps.diagnosis.behavior.labels import late_features, measure_labels
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import (
     make_windows,
     measure_covering,
-    window_masks,
+    spread_windows,
 )
 from happymaps.diagnosis.behavior.performance import measure_performance
 from happymaps.diagnosis.behavior.preprocessing import (
@@ -55,16 +58,20 @@ class Diagnosis(NamedTuple):
 
     Attributes:
         findings: What JSON can hold: `model`, `dataset`, `options`, `performance`,
-            `calibration`, `mistakes`, `readings`, `class_order`, `covering`,
-            `relevance`, `brightness`, `units`, `removal`, `thresholds`; and made of
-            these `summary` (sentences), `unknown` (`question`, `why`) and
-            `recommendations`. See the modules of this package for each.
+            `calibration`, `mistakes`, `labels`, `readings`, `class_order`, `covering`,
+            `relevance`, `brightness`, `units`, `removal`, `thresholds`, where they
+            were looked for `marks` and `portraits`; and made of these `headline` (a
+            sentence), `findings`, `checked` (what was looked at without one) and
+            `unknown` (`question`, `why`). See the modules of this package for each.
         units: The diagnosis of units, as `happymaps.diagnose_units` returns it.
         pictures: Name to array, values in [0, 1] unless said otherwise: `mean_image`
             `(y, x, color)`; `relevance` and `shuffled_relevance` `(y, x)`, which sum
             to 1; `mistakes` `(mistakes, y, x, color)` and `mistake_relevance`
             `(mistakes, y, x)`; `covering` `(y, x)`, the share of predictions that
-            change with the window around a pixel.
+            change with the window around a pixel; `finding_<i>`, the images of the
+            finding i `(images, y, x, color)`; `mark_<i>` `(2, y, x, color)`, an image
+            without and with the mark i; `portrait_<k>` `(n, y, x, color)`, maps of
+            class k, and `portrait_images_<k>`, its best images.
     """
 
     findings: dict
@@ -135,6 +142,9 @@ def diagnose(
             few = dataset.take(_choose(dataset.labels, effort.num_images, seed))
         report(f"how it takes its images{effort.estimate(spent)}")
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
+        findings["labels"] = measure_labels(
+            chances, late_features(model, dataset), dataset
+        )
         some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
         pixels, predict = _to_pixels(some.images, pixel_range), _predictor(bare, some)
         tried = compare_readings(predict, pixels, some.labels, preprocessing=fed)
@@ -165,16 +175,14 @@ def diagnose(
                 "left_out": effort.left_out,
             },
         }
-    return Diagnosis(_conclude(findings, thresholds), units, pictures)
-
-
-def _conclude(findings: dict, thresholds: Thresholds) -> dict:
-    return findings | {
-        "thresholds": dataclasses.asdict(thresholds),
-        "summary": summarize(findings, thresholds),
-        "unknown": list_unknown(findings, thresholds),
-        "recommendations": recommend(findings, thresholds),
-    }
+    findings |= conclude(findings, thresholds)
+    for i, found in enumerate(findings["findings"]):
+        found["images"] = pick_examples(found["images"], chances, dataset)
+        shown = [each["index"] for each in found["images"]]
+        if shown:
+            found["picture"] = f"finding_{i}"
+            pictures[f"finding_{i}"] = _to_pixels(dataset.images[shown], pixel_range)
+    return Diagnosis(findings, units, pictures)
 
 
 def _measure_behavior(
@@ -241,7 +249,7 @@ def _measure_places(
         wrong = dataset.images[shown]
         pictures["mistake_relevance"] = relevance_maps(model, wrong, baseline)
     if covering:
-        pictures["covering"] = _spread_windows(covering, shuffled.shape)
+        pictures["covering"] = spread_windows(covering, shuffled.shape)
     return {"covering": covering, "relevance": places}, pictures
 
 
@@ -259,13 +267,6 @@ def _measure_covering(model, dataset: Dataset, seed: int) -> dict | None:
         return None
     predict = _predictor(model, dataset)
     return measure_covering(predict, dataset.images[chosen], dataset.labels[chosen])
-
-
-def _spread_windows(covering: dict, shape: tuple[int, int]) -> np.ndarray:
-    """Return for each pixel the mean change of the windows that hold it."""
-    masks = window_masks(covering["windows"], shape)
-    changes = np.array(covering["changes"])[:, None, None]
-    return (changes * masks).sum(axis=0) / masks.sum(axis=0)
 
 
 def _predictor(model: keras.Model, dataset: Dataset):

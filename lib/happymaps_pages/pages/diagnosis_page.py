@@ -15,6 +15,12 @@ from happymaps_pages.html import heat_pictures as heat
 from happymaps_pages.html.charts import line_chart
 from happymaps_pages.html.map_pictures import encode_picture
 from happymaps_pages.html.text import NO_BREAK, format_number
+from happymaps_pages.pages.finding_cards import (
+    finding_cards,
+    mark_cards,
+    portrait_cards,
+    say_percent,
+)
 from happymaps_pages.pages.script_data import embed_json
 from happymaps_pages.pages.templating import render_page
 from happymaps_pages.pages.unit_rows import (
@@ -52,9 +58,17 @@ def diagnosis_files(
     places = _place_pictures(findings, pictures)
     mistakes, drawn = _mistake_pictures(findings, pictures)
     files |= {name: content for name, content, *_ in places} | drawn
+    cards = {
+        "found": finding_cards(findings, pictures),
+        "marks": mark_cards(findings, pictures),
+        "portraits": portrait_cards(findings, pictures),
+    }
+    for _, made in cards.values():
+        files |= made
     context = {
         "findings": findings,
         "names": names,
+        **{name: shown for name, (shown, _) in cards.items()},
         "places": [(name, title, note) for name, _, title, note in places],
         "mistakes": mistakes,
         "units": rows,
@@ -65,7 +79,7 @@ def diagnosis_files(
         "calibration": _calibration_chart(findings["calibration"]),
         "brightness": _brightness_chart(findings["brightness"]),
         "facts": _facts(findings),
-        "percent": _percent,
+        "percent": say_percent,
         "signed": _signed,
         "chance": _chance,
         "unbroken": _unbroken,
@@ -103,8 +117,8 @@ def _facts(findings: Mapping) -> list[tuple[str, str]]:
     return [
         ("Images", format_number(performance["num_images"])),
         ("Classes", format_number(len(findings["dataset"]["class_names"]))),
-        ("Accuracy", _percent(performance["accuracy"])),
-        ("Balanced accuracy", _percent(performance["balanced_accuracy"])),
+        ("Accuracy", say_percent(performance["accuracy"])),
+        ("Balanced accuracy", say_percent(performance["balanced_accuracy"])),
         ("Units", format_number(units["num_units"])),
         ("With maps", format_number(units["num_mapped"])),
         ("Parameters", format_number(findings["model"]["num_parameters"])),
@@ -157,7 +171,7 @@ def _covering_picture(pictures: Mapping) -> tuple:
         heat.lay_over(mean, changes, max(most, 1e-12)),
         "What changes when it is covered",
         "share of predictions that change with the windows around a pixel; full color "
-        f"is {_percent(most)}",
+        f"is {say_percent(most)}",
     )
 
 
@@ -240,18 +254,6 @@ def _brightness_chart(changes: list[Mapping]):
         [moved[i] for i in order],
         {name: np.array(values)[order] for name, values in lines.items()},
     )
-
-
-def _percent(share: float | None) -> str:
-    if share is None or not math.isfinite(share):
-        return "–"
-    if 0 < share < 0.0005:
-        return f"under 0.1{NO_BREAK}%"
-    value = 100 * share
-    text = f"{value:.0f}" if 9.95 <= value <= 99 else f"{value:.1f}"
-    if text == "100.0" and share < 1:
-        text = "99.9"
-    return f"{text.removesuffix('.0')}{NO_BREAK}%"
 
 
 def _unbroken(sentence: str) -> str:

@@ -41,8 +41,7 @@ def test_a_network_is_diagnosed_as_it_was_trained(mode):
     model, data = by_red(mode)
     wrong = diagnose(model, data, layers=["conv"], command="so", **QUICK)
     assert wrong.findings["performance"]["accuracy"] < 0.8
-    advice = wrong.findings["recommendations"][0]["advice"]
-    assert advice.endswith(f"so --preprocessing {mode}")
+    assert wrong.findings["findings"][0]["command"] == f"so --preprocessing {mode}"
     found = diagnose(model, data, preprocessing=mode, layers=["conv"], **QUICK)
     own = model.predict(make_preprocessing(mode).apply(data.images), verbose=0)
     right = float(np.mean(own.argmax(1) == data.labels))

@@ -89,3 +89,11 @@ def told_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         if group["column"] != "true class"  # told with the recall of the class
         and group["probability"] <= thresholds.significant
     ]
+
+
+def doubts_labels(findings: Mapping, thresholds: Thresholds) -> bool:
+    """Return whether more labels look wrong than chance and hard images would bring."""
+    labels = findings["labels"]
+    return bool(labels["suspected"]) and (
+        labels["wrong_interval"][0] >= thresholds.wrong_labels
+    )

@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 
-from happymaps.diagnosis.advice.criteria import told_groups
+from happymaps.diagnosis.advice.criteria import is_suspicious, told_groups
 from happymaps.diagnosis.advice.thresholds import Thresholds
-from happymaps.diagnosis.advice.wording import count, listing, quote
+from happymaps.diagnosis.advice.wording import (
+    count,
+    listing,
+    percent,
+    percent_range,
+    quote,
+)
 
 
 def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
@@ -19,11 +25,14 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
             "these, its accuracy here says nothing about others: bring images that it "
             "has not seen.",
         ),
-        (
-            "Whether it answers to a mark that is on none of these images",
-            "What no image shows cannot be covered, and no heat map shows it.",
-        ),
     ]
+    if findings.get("marks") is None:
+        found.append(
+            (
+                "Whether it answers to a mark that is on none of these images",
+                "What no image shows cannot be covered, and no heat map shows it.",
+            )
+        )
     if not findings["dataset"]["regions"]:
         found.append(
             (
@@ -67,17 +76,30 @@ def _unknown_mistakes(findings: Mapping, thresholds: Thresholds) -> list[tuple]:
 
 def _unknown_places(findings: Mapping, thresholds: Thresholds) -> list[tuple]:
     covering = findings["covering"]
+    question = "Whether the network has learned a shortcut at one place"
     if covering is None:
-        return []  # told in the summary
-    if covering["interval"][1] < thresholds.covering:
+        return [(question, "There are too few images to cover parts of.")]
+    if is_suspicious(findings, thresholds):
+        return []
+    low, high = covering["interval"]
+    if high < thresholds.covering:
         return [
             (
-                "Whether the network has learned a shortcut at one place",
+                question,
                 "Covering any window changes next to nothing, so a cue would have to "
                 "stand in several places at once, or be as large as the image.",
             )
         ]
-    return []
+    if covering["changed"] < thresholds.outstanding * covering["median_changed"]:
+        return [(question, "Covering other places changes nearly as many answers.")]
+    return [
+        (
+            question,
+            f"Covering one window changes {percent(covering['changed'])} of the "
+            f"answers for {count(covering['num_images'], 'image')}; by these it may be "
+            f"{percent_range(low, high)}.",
+        )
+    ]
 
 
 def _unknown_units(findings: Mapping) -> list[tuple]:

@@ -1,4 +1,4 @@
-"""The numbers from which a finding is worth a recommendation, in one place.
+"""The numbers from which a finding is worth telling, in one place.
 
 They are conventions, not laws: each is a size below which a careful reader would not
 act, chosen before the networks of this repository were looked at. A share is a part of
@@ -21,6 +21,8 @@ class Thresholds:
         low_recall: Recall of a class below which it is called weak, if the others are
             clearly better.
         least_images: Images of a class or group below which nothing is said of it.
+        wrong_labels: Lowest share of labels that are wrong, by the lower end of its
+            interval.
         covering: Share of predictions that covering one window must change to count.
         outstanding: Times the median of all windows that it must change.
         brightness: Share of predictions that a change of brightness by a tenth of the
@@ -36,6 +38,7 @@ class Thresholds:
     least_ece: float = 0.05
     low_recall: float = 0.8
     least_images: int = 10
+    wrong_labels: float = 0.005
     covering: float = 0.1
     outstanding: float = 3.0
     brightness: float = 0.1

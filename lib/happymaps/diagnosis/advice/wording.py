@@ -1,7 +1,7 @@
-"""Numbers and lists as they stand in a sentence, and pieces of advice."""
+"""Numbers and lists as they stand in a sentence, and the form of a finding."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def percent(share: float) -> str:
@@ -62,6 +62,25 @@ def listing(parts: Sequence[str], *, most: int = 6) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def piece_of_advice(title: str, text: str, rests_on: str, weight: str) -> dict:
-    """Return advice as `recommend` returns it; see there for `weight`."""
-    return {"title": title, "advice": text, "rests_on": rests_on, "weight": weight}
+def finding(
+    kind: str,
+    weight: str,
+    sentence: str,
+    advice: str,
+    numbers: Mapping[str, float | Sequence[float]],
+    *,
+    command: str = "",
+    picture: str = "",
+    images: Mapping | Sequence[int] = (),
+) -> dict:
+    """Return a finding as `list_findings` returns it; see there for each."""
+    return {
+        "kind": kind,
+        "weight": weight,
+        "sentence": sentence,
+        "advice": advice,
+        "command": command,
+        "numbers": dict(numbers),
+        "picture": picture,
+        "images": images if isinstance(images, Mapping) else list(images),
+    }

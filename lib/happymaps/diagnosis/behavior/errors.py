@@ -1,5 +1,7 @@
 """Which images a classifier names wrong, and what these have in common."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -20,13 +22,50 @@ def confident_mistakes(
         num_mistakes: At most so many.
 
     Returns:
-        The most confident first: `index`, `file` (empty where unknown), `true`,
-        `predicted`, `confidence` and `probability` (of the true class).
+        The most confident first, as `describe_images` does.
     """
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != dataset.labels)
     confidence = probabilities.max(axis=1)
     order = wrong[np.argsort(-confidence[wrong], kind="stable")][:num_mistakes]
+    return describe_images(order, probabilities, dataset)
+
+
+def pick_examples(
+    chosen: Mapping | Sequence[int],
+    probabilities: np.ndarray,
+    dataset: Dataset,
+    *,
+    most: int = 4,
+) -> list[dict]:
+    """Return the images that show a finding, as `describe_images` does.
+
+    Args:
+        chosen: Indices; or `column` and `value`, as `mistake_groups` tells a group:
+            then its most confident mistakes.
+        probabilities: Shape `(images, classes)`, rows sum to 1.
+        dataset: The images.
+        most: At most so many.
+    """
+    if isinstance(chosen, Mapping):
+        inside = (_columns(dataset)[chosen["column"]] == chosen["value"]).to_numpy()
+        wrong = inside & (probabilities.argmax(axis=1) != dataset.labels)
+        chosen = np.flatnonzero(wrong)
+        confidence = probabilities[chosen].max(axis=1)
+        chosen = chosen[np.argsort(-confidence, kind="stable")]
+    return describe_images(chosen[:most], probabilities, dataset)
+
+
+def describe_images(
+    indices: Sequence[int], probabilities: np.ndarray, dataset: Dataset
+) -> list[dict]:
+    """Return what each image is and what the network says of it.
+
+    Returns:
+        `index`, `file` (empty where unknown), `true`, `predicted`, `confidence` and
+        `probability` (of the true class).
+    """
+    predicted = probabilities.argmax(axis=1)
     files = dataset.metadata.get("file", pd.Series([""] * len(dataset)))
     return [
         {
@@ -34,10 +73,10 @@ def confident_mistakes(
             "file": str(files.iloc[i]),
             "true": dataset.class_names[dataset.labels[i]],
             "predicted": dataset.class_names[predicted[i]],
-            "confidence": float(confidence[i]),
+            "confidence": float(probabilities[i].max()),
             "probability": float(probabilities[i, dataset.labels[i]]),
         }
-        for i in order
+        for i in indices
     ]
 
 

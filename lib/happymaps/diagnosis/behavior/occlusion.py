@@ -89,6 +89,13 @@ def window_masks(windows: Sequence[Window], shape: tuple[int, int]) -> np.ndarra
     return np.array([window_mask(shape, each[:2], each[2:]) for each in windows])
 
 
+def spread_windows(covering: dict, shape: tuple[int, int]) -> np.ndarray:
+    """Return for each pixel the mean change of the windows that hold it."""
+    masks = window_masks(covering["windows"], shape)
+    changes = np.array(covering["changes"])[:, None, None]
+    return (changes * masks).sum(axis=0) / masks.sum(axis=0)
+
+
 def _starts(length: int, size: int, steps: int) -> list[int]:
     count = steps * (-(-length // size) - 1) + 1
     starts = np.linspace(0, length - size, max(count, 1))

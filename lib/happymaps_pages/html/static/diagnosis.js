@@ -23,7 +23,8 @@
         draw(entry.target);
       }
     },
-    { rootMargin: "600px" },
+    // Whoever prints without scrolling says so.
+    { rootMargin: location.hash === "#print" ? "1000000px" : "600px" },
   );
   const canvases = document.querySelectorAll("canvas[data-side]");
   for (const canvas of canvases) near.observe(canvas);

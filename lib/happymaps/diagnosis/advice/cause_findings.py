@@ -1,0 +1,170 @@
+"""What may explain the mistakes: marks, one place, wrong labels, light and noise."""
+
+from collections.abc import Mapping
+
+from happymaps.diagnosis.advice.criteria import (
+    doubts_labels,
+    follows_brightness,
+    follows_noise,
+    is_suspicious,
+)
+from happymaps.diagnosis.advice.thresholds import Thresholds
+from happymaps.diagnosis.advice.wording import count, finding, percent
+
+_MOST_MARKS = 3
+
+
+def find_marks(findings: Mapping) -> list[dict]:
+    """Return a finding for each class that a pasted mark turns images into.
+
+    Args:
+        findings: As `diagnose` gathers them. `marks` is a list of `class`, `row`,
+            `column`, `height`, `width`, `kind`, `share` and `chance`, or missing where
+            none was looked for.
+    """
+    recalls = {c["name"]: c["recall"] for c in findings["performance"]["classes"]}
+    found = {}
+    for i, mark in enumerate(findings.get("marks") or []):
+        if mark["class"] not in found and len(found) < _MOST_MARKS:
+            found[mark["class"]] = _find_mark(i, mark, recalls[mark["class"]])
+    return list(found.values())
+
+
+def _find_mark(i: int, mark: Mapping, recall: float | None) -> dict:
+    rows = f"rows {mark['row']} to {mark['row'] + mark['height'] - 1}"
+    columns = f"columns {mark['column']} to {mark['column'] + mark['width'] - 1}"
+    numbers = {
+        "other images that it turns": mark["share"],
+        "what another mark or place does": mark["chance"],
+    }
+    if recall is not None:
+        numbers["images of the class named right"] = recall
+    return finding(
+        "marks",
+        "first",
+        f"A small mark turns {percent(mark['share'])} of other images into "
+        f"‘{mark['class']}’.",
+        f"Look at {rows}, {columns} of the training images of ‘{mark['class']}’: "
+        f"something like this mark ({mark['kind']}) may be there. Cover it or vary it, "
+        "and train again. New images of the class will not help while the mark is "
+        "there.",
+        numbers,
+        picture=f"mark_{i}",
+    )
+
+
+def find_place(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    """Return the window that decides far more than any other does, if any.
+
+    Args:
+        findings: As `diagnose` gathers them: `covering`.
+        thresholds: From which sizes a finding counts.
+    """
+    if not is_suspicious(findings, thresholds):
+        return []
+    covering = findings["covering"]
+    top, left, height, width = covering["window"]
+    where = f"the {covering['corner']} corner" if covering["corner"] else (
+        "a place at the edge" if covering["touches_edge"] else "one place"
+    )  # fmt: skip
+    peripheral = covering["corner"] or covering["touches_edge"]
+    return [
+        finding(
+            "place",
+            "first" if peripheral else "worth doing",
+            f"Covering {where} changes {percent(covering['changed'])} of its answers.",
+            f"Look at rows {top} to {top + height - 1}, columns {left} to "
+            f"{left + width - 1}. If what makes the classes is there, all is well. If "
+            "it is a mark, a border or a background, crop or cover it in the training "
+            "images, and train again.",
+            {
+                "answers that change": [covering["changed"], *covering["interval"]],
+                "the median of all windows": covering["median_changed"],
+                "balanced accuracy with nothing but the window": covering[
+                    "balanced_alone"
+                ],
+                "guessing": covering["chance"],
+            },
+            picture="covering",
+        )
+    ]
+
+
+def find_labels(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    """Return the images whose labels look wrong, if there are more than by chance.
+
+    Args:
+        findings: As `diagnose` gathers them: `labels`.
+        thresholds: From which sizes a finding counts.
+    """
+    if not doubts_labels(findings, thresholds):
+        return []
+    labels = findings["labels"]
+    number = count(round(labels["wrong_share"] * labels["num_images"]), "label")
+    return [
+        finding(
+            "labels",
+            "worth doing",
+            f"About {number} of these images may be wrong.",
+            "Look at these images, and mend what is wrong; all are listed in "
+            "summary.json, under labels, the most doubtful first. Then measure again: "
+            "until then the accuracy is too low by about that share. If these images "
+            "were in its training, it may have learned some wrong labels by heart; "
+            "those are not found here.",
+            {
+                "labels that look wrong": [
+                    labels["wrong_share"],
+                    *labels["wrong_interval"],
+                ],
+                "confident contradictions": labels["confident"],
+                "expected by chance": round(labels["expected"]),
+            },
+            images=[each["index"] for each in labels["suspected"]],
+        )
+    ]
+
+
+def find_light(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    """Return whether predictions follow the light, or noise of that size.
+
+    Args:
+        findings: As `diagnose` gathers them: `brightness`.
+        thresholds: From which sizes a finding counts.
+    """
+    change = follows_brightness(findings, thresholds)
+    noise = change is None and follows_noise(findings, thresholds)
+    if change:
+        way = "Brighter" if change["change"] > 0 else "Darker"
+        return [
+            finding(
+                "light",
+                "worth doing",
+                f"{way} images change their name, more often to ‘{change['toward']}’.",
+                "Vary brightness and contrast in training, or bring each image to the "
+                "same mean before the network sees it.",
+                _light_numbers(change),
+                picture="brightness",
+            )
+        ]
+    if noise:
+        return [
+            finding(
+                "noise",
+                "note",
+                "Noise changes its answers more than light does.",
+                "If the images that it will meet are noisier than these (a poorer "
+                "camera, less light, stronger compression), train with such images. If "
+                "not, nothing needs to be done.",
+                _light_numbers(noise),
+                picture="brightness",
+            )
+        ]
+    return []
+
+
+def _light_numbers(change: Mapping) -> dict:
+    return {
+        "change of the light, of the range": abs(change["change"]),
+        "answers that change": change["changed"],
+        "with noise of that size": change["changed_by_noise"],
+    }
