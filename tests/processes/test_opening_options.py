@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
+from typer.testing import CliRunner
+
+from happymaps_cli.main import app
 
 COMMAND = [sys.executable, "-m", "happymaps_cli.main"]
 LAYERS = """
@@ -78,8 +81,13 @@ def test_each_fault_names_the_option_that_helps(place):
     assert result.returncode == 1
     assert "broken.png cannot be read" in result.stderr
     assert "--skip-damaged" in result.stderr
-    result = diagnose(place, "--custom-objects", "absent.py")
-    assert result.returncode == 1
+
+
+def test_a_module_that_is_not_there_is_told_at_once(place, monkeypatch):
+    monkeypatch.chdir(place)
+    words = ["diagnose", "net.keras", "folder:images", "--custom-objects", "absent.py"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1
     assert "must name a Python module" in result.stderr
 
 
@@ -114,12 +122,13 @@ def test_notebook_as_it_was_in_jupyterlab_runs(place):
     assert "plan.png" in executed.cells[0].attachments
 
 
-def test_wrong_parameters_are_told_at_once_before_anything_runs(place):
+def test_wrong_parameters_are_told_at_once_before_anything_runs(place, monkeypatch):
+    monkeypatch.chdir(place)
     write(place, "few.ipynb", parameters("seed = 1\ndataset = ''\nmodel = ''"))
     given = ("seed=x", "sed=1", "dataset=folder:absent", "model=absent.h5")
     words = [word for each in given for word in ("-p", each)]
-    result = call(place, "run", "few.ipynb", *words, "--out", "none")
-    assert result.returncode == 1
+    result = CliRunner().invoke(app, ["run", "few.ipynb", *words, "--out", "none"])
+    assert result.exit_code == 1
     for each in ("'seed' must be int", "'sed'", "Received: 'absent'", "'absent.h5'"):
         assert each in result.stderr
     assert not (place / "none").exists()
