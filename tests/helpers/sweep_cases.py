@@ -14,7 +14,9 @@ from pathlib import Path
 import nbformat
 import psutil
 import yaml
+from typer.testing import CliRunner
 
+from happymaps_cli.main import app
 from happymaps_runs.store.run_store import RunStore
 from happymaps_runs.sweeps.sweep_file import load_sweep
 
@@ -86,12 +88,21 @@ class Case:
 
     def start(self, *options: str, **extra: str) -> subprocess.Popen:
         """Start `happymaps sweep` in a process group of its own, as a shell does."""
-        words = ("--module", MODULE, "--out", str(self.store.root), *options)
-        return start_command("sweep", str(self.file), *words, **extra)
+        return start_command(*self._words, *options, **extra)
 
-    def run(self, *options: str, **extra: str) -> tuple[int, str]:
-        """Return exit code and output of `happymaps sweep`."""
-        return finish(self.start(*options, **extra))
+    def run(self, *options: str) -> tuple[int, str]:
+        """Return exit code and output of `happymaps sweep`, run in this process.
+
+        Its workers are processes of their own.
+        """
+        words = [*self._words, *options]
+        result = CliRunner().invoke(app, words, env=environment())
+        return result.exit_code, result.output
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        out = ("--module", MODULE, "--out", str(self.store.root))
+        return ("sweep", str(self.file), *out)
 
     @property
     def sweep(self):

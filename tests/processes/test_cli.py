@@ -22,26 +22,23 @@ from happymaps_runs.plans.due import made_from
 from happymaps_runs.store.run_store import RunStore
 
 COMMAND = [sys.executable, "-m", "happymaps_cli.main"]
+# A command that is told to stop is a process of its own here. What others start, such
+# as kernels, are processes anyway: the command itself runs in that of the tests.
 
 
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def call(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=folder
-    )
-
-
 def answer(*arguments: object) -> Result:
-    """Return what the command says in this process: enough where it starts no other."""
+    """Return what the command says."""
     return CliRunner().invoke(app, list(map(str, arguments)))
 
 
 def test_run_puts_each_notebook_into_a_folder_of_its_own(tmp_path):
     notebook = NOTEBOOKS / "divide_by_zero.ipynb"
-    result = call("run", notebook, "-p", "divisor=2", "--out", tmp_path)
+    words = ["run", str(notebook), "-p", "divisor=2", "--out", str(tmp_path)]
+    result = subprocess.run([*COMMAND, *words], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     (folder,) = tmp_path.iterdir()
     assert re.fullmatch(r"divide_by_zero-[0-9a-f]{6}", folder.name)
@@ -49,10 +46,13 @@ def test_run_puts_each_notebook_into_a_folder_of_its_own(tmp_path):
     assert result.stderr == ""
 
 
-def test_run_without_a_folder_keeps_the_run_in_the_store_and_shows_it(tmp_path):
+def test_run_without_a_folder_keeps_the_run_in_the_store_and_shows_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     words = ("run", NOTEBOOKS / "divide_by_zero.ipynb", "-p", "divisor=2")
-    result = call(*words, folder=tmp_path)
-    assert (result.returncode, result.stderr) == (0, "")
+    result = answer(*words)
+    assert (result.exit_code, result.stderr) == (0, "")
     store = RunStore(tmp_path / "reports" / "store")
     ((key, record),) = store.records()
     assert (record["status"], record["key"]) == ("completed", key)
@@ -60,21 +60,21 @@ def test_run_without_a_folder_keeps_the_run_in_the_store_and_shows_it(tmp_path):
     start = (tmp_path / "reports" / "index.html").read_text()
     assert f"store/{key}/index.html" in start
     # What is asked for runs, and takes the earlier run's place.
-    assert call(*words, folder=tmp_path).returncode == 0
+    assert answer(*words).exit_code == 0
     ((again, second),) = store.records()
     assert again == key and second["started"] >= record["started"]
-    listed = call("runs", "list", folder=tmp_path).stdout
+    listed = answer("runs", "list").stdout
     assert listed.count("completed") == 1 and "divide_by_zero.ipynb" in listed
     # A failure is shown, too.
-    failed = call(*words[:2], folder=tmp_path)
-    assert (failed.returncode, "ZeroDivisionError" in failed.stderr) == (1, True)
+    failed = answer(*words[:2])
+    assert (failed.exit_code, "ZeroDivisionError" in failed.stderr) == (1, True)
     start = (tmp_path / "reports" / "index.html").read_text()
     assert "ZeroDivisionError: division by zero" in start
 
 
 def test_run_fails_without_a_traceback(tmp_path):
-    result = call("run", NOTEBOOKS / "divide_by_zero.ipynb", "--out", tmp_path)
-    assert result.returncode == 1
+    result = answer("run", NOTEBOOKS / "divide_by_zero.ipynb", "--out", tmp_path)
+    assert result.exit_code == 1
     assert "ZeroDivisionError: division by zero" in result.stderr
     assert "Traceback" not in result.stderr
     assert str(tmp_path / "failed" / "divide_by_zero") in result.stderr
@@ -151,15 +151,15 @@ def test_report_is_built_although_a_notebook_failed(tmp_path):
     older = tmp_path / "reports" / "cmu_faces-quick"
     older.mkdir(parents=True)
     (older / "collection.json").write_text("{}")
-    result = call("report", "--plan", plan, "--out", tmp_path / "reports")
-    assert result.returncode == 1
+    result = answer("report", "--plan", plan, "--out", tmp_path / "reports")
+    assert result.exit_code == 1
     assert result.stderr == ""
     assert "1 failed, 1 completed" in result.stdout
     index = tmp_path / "reports" / "index.html"
     assert f"The report: {index}" in result.stdout
     assert "Add two numbers" in index.read_text()
     assert f"{older} holds runs of an older HappyMaps, which lie in no" in result.stdout
-    again = call("report", "--plan", plan, "--out", tmp_path / "reports")
+    again = answer("report", "--plan", plan, "--out", tmp_path / "reports")
     assert "1 of 2 reused" in again.stdout
 
 
@@ -252,7 +252,7 @@ def test_refresh_fills_in_outputs_and_stays_the_same(tmp_path):
     path = tmp_path / "print_numbers.ipynb"
     shutil.copy(NOTEBOOKS / "print_numbers.ipynb", path)
     source = json.loads(path.read_text())
-    assert call("refresh", path).returncode == 0
+    assert answer("refresh", path).exit_code == 0
     content = json.loads(path.read_text())
     cells = content["cells"]
     assert [cell["id"] for cell in cells] == [cell["id"] for cell in source["cells"]]
@@ -269,7 +269,7 @@ def test_refresh_fills_in_outputs_and_stays_the_same(tmp_path):
     assert key == made_from(read_notebook(path))
     assert content["metadata"] == source["metadata"]
     first = path.read_bytes()
-    assert call("refresh", path).returncode == 0
+    assert answer("refresh", path).exit_code == 0
     assert path.read_bytes() == first
     assert names_in(tmp_path) == ["print_numbers.ipynb"]
 
@@ -277,8 +277,8 @@ def test_refresh_fills_in_outputs_and_stays_the_same(tmp_path):
 def test_refresh_leaves_a_notebook_that_fails_as_it_was(tmp_path):
     path = tmp_path / "divide_by_zero.ipynb"
     shutil.copy(NOTEBOOKS / "divide_by_zero.ipynb", path)
-    result = call("refresh", path)
-    assert result.returncode == 1
+    result = answer("refresh", path)
+    assert result.exit_code == 1
     assert "ZeroDivisionError" in result.stderr
     assert path.read_bytes() == (NOTEBOOKS / "divide_by_zero.ipynb").read_bytes()
     assert names_in(tmp_path) == ["divide_by_zero.ipynb"]
@@ -297,12 +297,15 @@ def takes_files(tmp_path):
     return path
 
 
-def test_run_takes_relative_paths_from_where_the_caller_stands(tmp_path, takes_files):
+def test_run_takes_relative_paths_from_where_the_caller_stands(
+    tmp_path, monkeypatch, takes_files
+):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.keras").touch()
     (tmp_path / "images").mkdir()
     given = ("-p", "model=mine.keras", "-p", "dataset=folder:images")
-    result = call("run", takes_files, *given, "--out", "out", folder=tmp_path)
-    assert result.returncode == 0, result.stderr
+    result = answer("run", takes_files, *given, "--out", "out")
+    assert result.exit_code == 0, result.stderr
     (record,) = (tmp_path / "out").glob("*/run.json")
     assert json.loads(record.read_text())["parameters"] == {
         "model": str(tmp_path / "mine.keras"),

@@ -1,11 +1,14 @@
 """What an experiment measures is found from wherever a notebook or a worker runs."""
 
-import os
+import importlib
 import subprocess
 import sys
 
 import nbformat
+import papermill
 import pytest
+
+from happymaps_runs.sweeps.cluster import local_client
 
 IMPORT = (
     "from experiments.experiment1.measures.regularization_paths import relative_gain\n"
@@ -29,52 +32,33 @@ def notebook(tmp_path_factory):
     return folder / "rule.ipynb"
 
 
-def run(*words, cwd):
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    return subprocess.run(
-        [sys.executable, *map(str, words)],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture(autouse=True)
+def elsewhere(notebook, monkeypatch):
+    """Stand in the notebook's folder, with no path that leads to the experiments."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(notebook.parent)
 
 
-@pytest.mark.parametrize("options", [[], ["--cwd", "experiment1/ex1-5"]])
-def test_from_papermill(notebook, options):
-    root = notebook.parents[2]
-    words = ["-m", "papermill", notebook, "out.ipynb", "--no-progress-bar", *options]
-    done = run(*words, cwd=root)
-    assert done.returncode == 0, done.stderr
-    (cell,) = nbformat.read(root / "out.ipynb", 4).cells
+# JupyterLab starts its kernels in the notebook's folder; papermill, where it stands.
+@pytest.mark.parametrize("cwd", [None, ".."])
+def test_from_a_kernel(notebook, cwd):
+    done = papermill.execute_notebook(notebook, None, cwd=cwd, progress_bar=False)
+    (cell,) = done.cells
     assert cell.outputs[0].text == MODULE + "\n"
 
 
-def test_from_jupyterlab(notebook):
-    # JupyterLab starts its kernels in the notebook's folder, as this command does.
-    words = ["-m", "jupyter", "execute", "--inplace", notebook.name]
-    done = run(*words, cwd=notebook.parent)
-    assert done.returncode == 0, done.stderr
-
-
 def test_from_nbval(notebook):
-    words = ["-m", "pytest", "--nbval", "--nbval-current-env", "-q", notebook]
-    done = run(*words, "-p", "no:cacheprovider", cwd=notebook.parents[2])
+    words = ["-m", "pytest", "--nbval", "--nbval-current-env", "-q", str(notebook)]
+    done = subprocess.run(
+        [sys.executable, *words, "-p", "no:cacheprovider"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
 
 
-def test_from_a_worker_of_dask(notebook):
-    program = (
-        "import importlib\n"
-        "from distributed import Client, LocalCluster\n"
-        "if __name__ == '__main__':\n"
-        "    with LocalCluster(1, dashboard_address=None) as cluster:\n"
-        "        with Client(cluster) as client:\n"
-        f"            found = client.submit(importlib.import_module, {MODULE!r})\n"
-        "            print(found.result().__name__)\n"
-    )
-    path = notebook.parent / "worker.py"
-    path.write_text(program)
-    done = run(path, cwd=notebook.parent)
-    assert done.stdout == MODULE + "\n", done.stderr
+def test_from_a_worker_of_a_sweep():
+    with local_client(1) as client:
+        found = client.submit(importlib.import_module, MODULE)
+        assert found.result().__name__ == MODULE

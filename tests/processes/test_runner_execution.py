@@ -11,7 +11,7 @@ from places import NOTEBOOKS
 from small_disks import small_disk
 
 from happymaps_runs.notebooks.execution import run_notebook
-from happymaps_runs.notebooks.records import RunError
+from happymaps_runs.notebooks.records import RunError, RunRecord
 from happymaps_runs.notebooks.worker import judge_cells
 
 
@@ -86,11 +86,17 @@ def test_a_run_leaves_notebook_metrics_answer_and_record(tmp_path, monkeypatch):
     assert "SECRET_X" not in (output / "environment.txt").read_text()
 
 
-def test_a_notebook_without_metrics_gets_an_empty_file(tmp_path):
-    run_notebook(NOTEBOOKS / "raise_on_purpose.ipynb", {}, tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == {}
-    # The error was announced by its tag, and the cell after it ran.
-    assert read_outputs(tmp_path / "run") == "after\n"
+@pytest.fixture(scope="module")
+def announced(tmp_path_factory) -> RunRecord:
+    """The run of a notebook in which an error was announced by its tag."""
+    folder = tmp_path_factory.mktemp("announced") / "run"
+    return run_notebook(NOTEBOOKS / "raise_on_purpose.ipynb", {}, folder)
+
+
+def test_a_notebook_without_metrics_gets_an_empty_file(announced):
+    assert json.loads((announced.folder / "metrics.json").read_text()) == {}
+    # The cell after the error ran.
+    assert read_outputs(announced.folder) == "after\n"
 
 
 @pytest.mark.parametrize(
@@ -136,12 +142,14 @@ def test_a_later_success_clears_the_failure(tmp_path):
     assert read_record(tmp_path / "run")["parameters"] == {"divisor": 2}
 
 
-def test_the_deadline_counts_for_the_whole_run(tmp_path):
+def test_the_deadline_counts_for_the_whole_run(tmp_path, announced):
     older = plant_older_run(tmp_path / "run")
+    # Long enough for the kernel to start, on this machine as it is now.
+    seconds = round(2 + 3 * announced.seconds)
     with pytest.raises(RunError) as caught:
-        run_notebook(NOTEBOOKS / "sleep.ipynb", {}, tmp_path / "run", timeout=12)
+        run_notebook(NOTEBOOKS / "sleep.ipynb", {}, tmp_path / "run", timeout=seconds)
     assert caught.value.kind == "timeout"
-    assert "timeout: it took longer than 12 s" in str(caught.value)
+    assert f"timeout: it took longer than {seconds} s" in str(caught.value)
     assert snapshot(tmp_path / "run") == older
     failed = tmp_path / "failed" / "run"
     assert read_record(failed)["error"]["cell"] == 4

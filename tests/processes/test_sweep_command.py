@@ -19,10 +19,11 @@ from sweep_cases import (
     finish,
     is_gone,
     seeds,
-    start_command,
     wait_until,
 )
+from typer.testing import CliRunner
 
+from happymaps_cli.main import app
 from happymaps_runs.store.functions import run_function
 
 MEMORY = Path("/sys/fs/cgroup/memory")
@@ -94,6 +95,24 @@ def test_ctrl_c_keeps_what_had_finished_and_leaves_no_process(tmp_path):
     assert case.counts() - before == {2: 1, 3: 1}
 
 
+def test_a_sweep_told_to_stop_leaves_no_process_and_no_temporary_file(tmp_path):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    case = Case(tmp_path, [*seeds(1), *seeds(3, "wait")[1:]])
+    command = case.start("--workers", "2", TMPDIR=str(temporary))
+    case.pid(1), case.pid(2)
+    below = descendants(command.pid)
+    assert {case.pid(1), case.pid(2)} <= {process.pid for process in below}
+    # As `kill` does, and a batch system: to the command alone.
+    command.send_signal(signal.SIGTERM)
+    code, output = finish(command)
+    assert (code, "Traceback" in output) == (143, False), output
+    assert "happymaps: interrupted. What had completed is kept" in output
+    wait_until(lambda: all(map(is_gone, below)))
+    assert case.statuses() == {0: "completed", 1: "missing", 2: "missing"}
+    assert list(temporary.iterdir()) == []
+
+
 def test_ctrl_c_ends_the_kernels_of_a_notebook_sweep(tmp_path):
     points = [*seeds(1, "show environment"), *seeds(2, "wait")[1:]]
     case = Case(tmp_path, points, function=False)
@@ -113,7 +132,8 @@ def test_ctrl_c_ends_the_kernels_of_a_notebook_sweep(tmp_path):
 def test_two_sweeps_at_once_over_the_same_points_leave_each_once(tmp_path):
     case = Case(tmp_path, seeds(12))
     with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(case.run, "--workers", "1") for _ in range(2)]
+        started = [case.start("--workers", "1") for _ in range(2)]
+        both = [pool.submit(finish, command) for command in started]
         for each in both:
             code, output = each.result()
             assert code == 0, output
@@ -223,8 +243,9 @@ def test_status_tells_of_each_failure_and_runs_nothing(tmp_path):
     for point in case.sweep.points[:2]:
         run_function(case.store, FUNCTION, point.parameters)
     words = ["sweep", "status", str(case.file), "--out", str(case.store.root)]
-    code, output = finish(start_command(*words, "--module", MODULE))
-    assert code == 0, output
+    result = CliRunner().invoke(app, [*words, "--module", MODULE])
+    assert result.exit_code == 0, result.output
+    output = result.output
     assert "1 completed, 1 failed, 1 missing" in output
     where = case.store.failed_folder(case.keys()[0])
     assert (

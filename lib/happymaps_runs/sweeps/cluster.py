@@ -47,6 +47,8 @@ def local_client(
         "distributed.scheduler.allowed-failures": _LOST_WORKERS,
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
+        # It would look at each worker a hundred times a second, and keep what it saw.
+        "distributed.worker.profile.enabled": False,
         "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads,
     }
     with (
