@@ -436,17 +436,54 @@ def test_notebook_uses_public_names_only(notebook):
                 assert not is_ours or node.module.startswith(public)
 
 
-@pytest.mark.parametrize("table", ["README.md", "experiments/README.md"])
-def test_table_of_experiments_tells_what_the_notebooks_found(table):
-    page = ROOT / table
+@each_notebook
+def test_notebook_chooses_its_headline_by_what_it_measured(notebook):
+    calls = [
+        node
+        for cell in notebook.code
+        for node in ast.walk(ast.parse(cell["source"]))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("_answer")
+    ]
+    (call,) = [one for one in calls if ast.unparse(one.func) == "runs.record_answer"]
+    assert ast.unparse(call.args[0]) == "headline"
+    (cell,) = [c for c in notebook.code if "runs.record_answer(" in c["source"]]
+    chosen = [
+        node.value
+        for node in ast.walk(ast.parse(cell["source"]))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "headline"
+    ]
+    texts = {
+        part.value
+        for node in chosen
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
+    # Two sentences or more, or parts of one, of which the measured numbers take one.
+    kinds = (ast.IfExp, ast.Subscript, ast.Call, ast.Name)
+    assert len(texts) > 1
+    assert any(isinstance(part, kinds) for node in chosen for part in ast.walk(node))
+
+
+def rows_of_experiments(page):
     rows = [row for row in page.read_text().splitlines() if ".ipynb) |" in row]
     assert len(rows) == len(list((ROOT / "experiments").rglob("*.ipynb")))
-    for row in rows:
-        notebook = page.parent / re.search(r"\(([^)]+\.ipynb)\)", row)[1]
+    return {page.parent / re.search(r"\(([^)]+\.ipynb)\)", row)[1]: row for row in rows}
+
+
+def test_table_of_experiments_tells_what_the_notebooks_found():
+    for notebook, row in rows_of_experiments(ROOT / "experiments/README.md").items():
         code = read_notebook(notebook).code
         (cell,) = (c for c in code if "record_answer(" in c["source"])
         printed = "".join("".join(out.get("text", "")) for out in cell["outputs"])
-        assert f"| {printed.strip()} |" in row, notebook
+        assert f"{' '.join(printed.split())} |" in row.replace("**", ""), notebook
+
+
+def test_readme_has_a_headline_for_each_experiment():
+    for notebook, row in rows_of_experiments(ROOT / "README.md").items():
+        headline = row.split("|")[3].strip()
+        assert len(headline.split()) <= 15, notebook
+        assert len(re.findall(r"\d+(?:[.,]\d+)*", headline)) <= 1, notebook
+        assert headline.endswith("."), notebook
 
 
 def test_experiments_hold_python_files_where_they_measure():

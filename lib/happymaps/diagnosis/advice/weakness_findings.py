@@ -68,10 +68,10 @@ def find_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     first = groups[0]
     others = [f"{g['column']} {g['value']}" for g in groups[1:]]
     advice = (
-        "Look whether these images differ from the others (light, pose, quality), "
-        "whether their labels are right, and whether enough of their kind were learned "
-        f"from. To see how new ones will fare, hold out whole values of "
-        f"‘{first['column']}’ when training, not single images."
+        "Look how these images differ from the others, whether their labels are right, "
+        "and whether it learned from enough of their kind. To see how new ones will "
+        f"fare, hold out whole values of ‘{first['column']}’ when training, not single "
+        "images."
     )
     if others:
         advice += f" Mistakes gather in {listing(others, most=4)}, too."
