@@ -12,7 +12,7 @@ from happymaps.diagnosis.behavior.calibration import measure_calibration
 from happymaps.diagnosis.behavior.errors import (
     confident_mistakes,
     mistake_groups,
-    pick_examples,
+    show_examples,
 )
 from happymaps.diagnosis.behavior.labels import measure_labels
 from happymaps.diagnosis.behavior.localization import describe_places
@@ -150,9 +150,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         },
     }  # fmt: skip
     findings |= conclude(findings, THRESHOLDS)
-    for i, each in enumerate(findings["findings"]):
-        each["images"] = pick_examples(each["images"], chances, dataset)
-        each["picture"] = f"finding_{i}" if each["images"] else each["picture"]
+    show_examples(findings["findings"], chances, dataset)
     return findings
 
 

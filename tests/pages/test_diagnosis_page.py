@@ -77,7 +77,7 @@ def test_a_finding_shows_what_to_do_its_numbers_and_its_pictures(findings, page)
     assert sure.select_one("svg")
     images = group.select("img")
     assert [each["alt"] for each in images] == [
-        f"Image of the class {each['true']}, named {each['predicted']}"
+        f"Image labeled {each['true']}, named {each['predicted']}"
         for each in findings["findings"][2]["images"]
     ]
     assert len(images) == 4

@@ -149,3 +149,37 @@ def _find_class(weak: Mapping, findings: Mapping, thresholds: Thresholds) -> dic
         },
         images={"column": _TRUE_CLASS, "value": name},
     )
+
+
+def find_learned(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    """Return whether the images that it was trained with are named right more often.
+
+    Args:
+        findings: As `diagnose` gathers them: `performance`, and `learned` where the
+            images of its training are at hand.
+        thresholds: From which sizes a finding counts.
+    """
+    learned, new = findings.get("learned"), findings["performance"]
+    if learned is None:
+        return []
+    gap = learned["balanced_accuracy"] - new["balanced_accuracy"]
+    sure = learned["balanced_interval"][0] > new["balanced_interval"][1]
+    if not sure or gap < thresholds.least_gain:
+        return []
+    return [
+        finding(
+            "learned",
+            "worth doing",
+            "It does clearly better on its training images than on these.",
+            "It has learned some of them by heart, or these are of another kind. Train "
+            "with more varied images, with augmentation, or stop earlier, and measure "
+            "each on images like these.",
+            {
+                "balanced accuracy on its training images": [
+                    learned["balanced_accuracy"],
+                    *learned["balanced_interval"],
+                ],
+                "on these": [new["balanced_accuracy"], *new["balanced_interval"]],
+            },
+        )
+    ]
