@@ -63,7 +63,7 @@ class Diagnosis(NamedTuple):
             `relevance`, `brightness`, `units`, `removal`, `thresholds`; where they
             were asked for `learned`, `marks` and `portraits`; and made of these
             `headline` (a sentence), `findings`, `checked` (what was looked at without
-            one) and `unknown` (`question`, `why`). See the modules of this package for each.
+            one) and `unknown` (`question`, `why`). See the modules of this package.
         units: The diagnosis of units, as `happymaps.diagnose_units` returns it.
         pictures: Name to array, values in [0, 1] unless said otherwise: `mean_image`
             `(y, x, color)`; `relevance` and `shuffled_relevance` `(y, x)`, which sum
