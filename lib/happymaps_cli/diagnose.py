@@ -90,6 +90,13 @@ def diagnose(
     target: Annotated[
         str, typer.Option(help="What faces are labeled for.")
     ] = "facing_left",
+    training_images: Annotated[
+        str,
+        typer.Option(
+            metavar="DATASET",
+            help="Those that it was trained with, to see what it learned by heart.",
+        ),
+    ] = "",
     pdf: Annotated[
         bool,
         typer.Option("--pdf", help="Print the page to diagnosis.pdf beside it, too."),
@@ -109,6 +116,7 @@ def diagnose(
     }
     parse_image_size(image_size or "", "--image-size")  # before anything is opened
     path, images = resolve_model(model), resolve_dataset(dataset)
+    learned = training_images and resolve_dataset(training_images)
     set_opening(custom_objects=custom_objects, skip_damaged=skip_damaged)
     fed = _preprocessing(preprocessing, parts)
     names = Path(path).stem, Path(images.partition(":")[2] or images).name
@@ -116,7 +124,7 @@ def diagnose(
     check_free_space(folder)
     found = _examine(
         path,
-        images,
+        (images, learned),
         {"image_size": image_size or "", "target": target},
         {
             "pixel_range": fed.pixel_range if fed.is_range else (0.0, 1.0),
@@ -141,17 +149,21 @@ def diagnose(
         print(why_not or f"To attach: {folder / _PDF}")
 
 
-def _examine(path: str, images: str, reading: dict, both: dict, options: dict):
+def _examine(
+    path: str, images: tuple[str, str], reading: dict, both: dict, options: dict
+):
     """Open and diagnose a network; Keras is needed from here on, and takes seconds."""
     from happymaps.diagnosis import diagnose as diagnosis
     from happymaps.diagnosis.opening import open_classifier
 
-    network, shown = open_classifier(path, images, **reading, **both)
+    network, shown = open_classifier(path, images[0], **reading, **both)
+    learned = images[1] and open_classifier(path, images[1], **reading, **both)[1]
     return diagnosis.diagnose(
         network,
         shown,
         **both,
         **options,
+        learned=learned or None,
         report=lambda stage: print(f"{stage} ...", flush=True),
     )
 

@@ -20,6 +20,8 @@ from happymaps_runs.netcdf import check_dataset, write_dataset
 if TYPE_CHECKING:
     import xarray as xr
 
+_MOST_WORDS = 15  # of a headline
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -48,31 +50,38 @@ def record_metrics(**metrics: object) -> pd.Series:
     return pd.Series(_flatten(plain), name="value", dtype=object)
 
 
-def record_answer(text: str, *, headline: tuple[str, object] | None = None) -> None:
-    """Note the answer of the notebook in one sentence or two, and print it.
+def record_answer(
+    headline: str, details: str, *, number: tuple[str, object] | None = None
+) -> None:
+    """Note the answer of the notebook and print it: a headline, and its numbers.
 
     Args:
-        text: The answer.
-        headline: Label and value of the one number that the start page of the report
+        headline: What was found, in one sentence of at most 15 words and at most one
+            number, chosen by what was measured.
+        details: The numbers, in one sentence or two.
+        number: Label and value of the one number that the start page of the report
             shows for this notebook. A float in [0, 1] whose label holds "accuracy" or
             "share" is shown as per cent, another with 3 significant digits. A value
             that is not finite becomes null, and the report leaves it out.
 
     Raises:
-        ValueError: The text is no string, or blank; or the headline is no pair of a
-            label and an int, float, text or numpy scalar.
+        ValueError: A text that is no string, or blank; a headline that is longer; or a
+            number that is no pair of a label and an int, float, text or numpy scalar.
     """
-    if not isinstance(text, str) or not text.strip():
-        raise ValueError(
-            f"The answer must be a sentence. Received: {text!r}. Say what was found."
-        )
-    content = {"answer": text}
-    if headline is not None:
-        content["headline"] = _without_nan(_check_headline(headline))
+    for text in (headline, details):
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(
+                "Headline and details must be sentences. Received: "
+                f"{text!r}. Say what was found."
+            )
+    _check_length(headline)
+    content = {"headline": headline, "details": details}
+    if number is not None:
+        content["number"] = _without_nan(_check_number(number))
     folder = paths.run_folder()
     if folder is not None:
         write_json(folder / "answer.json", content)
-    print(text)
+    print(f"{headline}\n{details}")
 
 
 def record_maps(dataset: "xr.Dataset", name: str = "maps") -> Path | None:
@@ -103,17 +112,27 @@ def record_maps(dataset: "xr.Dataset", name: str = "maps") -> Path | None:
     return path
 
 
-def _check_headline(headline: object) -> dict:
-    pair = headline if isinstance(headline, tuple | list) else ()
+def _check_length(headline: str) -> None:
+    words, numbers = headline.split(), _NUMBER.findall(headline)
+    if len(words) > _MOST_WORDS or len(numbers) > 1:
+        raise ValueError(
+            f"A headline must have at most {_MOST_WORDS} words and one number. "
+            f"Received: {len(words)} and {len(numbers)} in {headline!r}. Say the one "
+            "thing that a reader should keep; the rest belongs to the details."
+        )
+
+
+def _check_number(number: object) -> dict:
+    pair = number if isinstance(number, tuple | list) else ()
     label, value = pair if len(pair) == 2 else (None, None)
     value = value.tolist() if hasattr(value, "tolist") else value
     is_scalar = isinstance(value, int | float | str) and not isinstance(value, bool)
     is_blank = isinstance(value, str) and not value.strip()
     if not (isinstance(label, str) and label.strip() and is_scalar and not is_blank):
         raise ValueError(
-            "headline must be (label, value): a text that is not blank, and an int, "
-            f"float or text. Received: {headline!r}. For example "
-            "headline=('balanced accuracy, new people', 0.91)."
+            "number must be (label, value): a text that is not blank, and an int, "
+            f"float or text. Received: {number!r}. For example "
+            "number=('balanced accuracy, new people', 0.91)."
         )
     return {"label": label.strip(), "value": value}
 

@@ -78,13 +78,18 @@ def visit(page, site, name):
 
 def serious_findings(page):
     """Return what the accessibility checker calls serious or critical."""
+    return all_findings(page, ("serious", "critical"))
+
+
+def all_findings(page, impacts=("minor", "moderate", "serious", "critical")):
+    """Return what the accessibility checker finds, of some impacts or any."""
     # Preloading would fetch style sheets, which the policy of the pages forbids.
     options = {"resultTypes": ["violations"], "preload": False}
     found = axe_api.Axe().run(page, options=options).response["violations"]
     return [
         f"{each['id']}: {each['nodes'][0]['html'][:200]}"
         for each in found
-        if each["impact"] in ("serious", "critical")
+        if each["impact"] in impacts
     ]
 
 

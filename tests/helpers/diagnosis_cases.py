@@ -12,7 +12,7 @@ from happymaps.diagnosis.behavior.calibration import measure_calibration
 from happymaps.diagnosis.behavior.errors import (
     confident_mistakes,
     mistake_groups,
-    pick_examples,
+    show_examples,
 )
 from happymaps.diagnosis.behavior.labels import measure_labels
 from happymaps.diagnosis.behavior.localization import describe_places
@@ -150,9 +150,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         },
     }  # fmt: skip
     findings |= conclude(findings, THRESHOLDS)
-    for i, each in enumerate(findings["findings"]):
-        each["images"] = pick_examples(each["images"], chances, dataset)
-        each["picture"] = f"finding_{i}" if each["images"] else each["picture"]
+    show_examples(findings["findings"], chances, dataset)
     return findings
 
 
@@ -177,3 +175,16 @@ def make_pictures(dataset=None, findings=None) -> dict[str, np.ndarray]:
         "mistake_relevance": np.repeat(heat[None], len(shown), axis=0),
         "covering": heat,
     }
+
+
+def add_marks_and_portraits(findings: dict, pictures: dict[str, np.ndarray]) -> None:
+    """Add a mark that makes images ‘yes’, and what that class looks like."""
+    mark = {"class": "yes", "row": 0, "column": 0, "height": 2, "width": 3,
+            "kind": "bright", "share": 0.9, "chance": 0.01}  # fmt: skip
+    findings |= {"marks": [mark], "portraits": [{"class": "yes", "score_kept": 0.5}]}
+    findings |= conclude(findings, THRESHOLDS)
+    for each in findings["findings"]:
+        each["images"] = []
+    both = pictures["mistakes"][:2]
+    pictures |= {"mark_0": both, "portrait_1": np.repeat(both, 2, axis=0)}
+    pictures |= {"portrait_images_1": both}

@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 from diagnosis_cases import (
     HOSTILE,
     NUMBERS,
+    add_marks_and_portraits,
     make_findings,
     make_images,
     make_pictures,
@@ -17,8 +18,7 @@ from diagnosis_cases import (
 )
 from PIL import Image
 
-from happymaps.diagnosis.advice.findings import HEADLINES, conclude
-from happymaps.diagnosis.advice.thresholds import THRESHOLDS
+from happymaps.diagnosis.advice.findings import HEADLINES
 from happymaps_pages.html import heat_pictures as heat
 from happymaps_pages.pages.diagnosis_page import diagnosis_files
 from happymaps_pages.pages.unit_rows import describe_units, units_csv
@@ -77,7 +77,7 @@ def test_a_finding_shows_what_to_do_its_numbers_and_its_pictures(findings, page)
     assert sure.select_one("svg")
     images = group.select("img")
     assert [each["alt"] for each in images] == [
-        f"Image of the class {each['true']}, named {each['predicted']}"
+        f"Image labeled {each['true']}, named {each['predicted']}"
         for each in findings["findings"][2]["images"]
     ]
     assert len(images) == 4
@@ -85,16 +85,8 @@ def test_a_finding_shows_what_to_do_its_numbers_and_its_pictures(findings, page)
 
 def test_marks_and_portraits_have_sections_of_their_own_where_there_are_some():
     findings = make_findings()
-    mark = {"class": "yes", "row": 0, "column": 0, "height": 2, "width": 3,
-            "kind": "bright", "share": 0.9, "chance": 0.01}  # fmt: skip
-    findings |= {"marks": [mark], "portraits": [{"class": "yes", "score_kept": 0.5}]}
-    findings |= conclude(findings, THRESHOLDS)
-    for each in findings["findings"]:
-        each["images"] = []
     pictures = make_pictures(findings=findings)
-    both = pictures["mistakes"][:2]
-    pictures |= {"mark_0": both, "portrait_1": np.repeat(both, 2, axis=0)}
-    pictures |= {"portrait_images_1": both}
+    add_marks_and_portraits(findings, pictures)
     files = diagnosis_files(findings, make_units(), pictures, ("net", "mine"))
     page = BeautifulSoup(files["index.html"], "html.parser")
     assert texts(page, "h1") == [HEADLINES["marks"]]

@@ -42,9 +42,9 @@ from happymaps_pages.html.text import (
     NO_BREAK,
     format_date,
     format_duration,
-    format_headline,
     format_moment,
     format_number,
+    format_told,
     format_value,
     inline_markdown,
     plain_name,
@@ -74,7 +74,7 @@ def site(tmp_path_factory):
         new_markdown_cell("## Conclusion\n\nDone."),
     )
     answers = {
-        "answer.json": {"answer": "This run saw 12 edges."},
+        "answer.json": {"headline": "This run saw edges.", "details": "12 of 16."},
         "metrics.json": {"accuracy": 0.978, "num_edges": 12, "list": [1, 2]},
     }
     add_run(root, "faces/one", first, answers, parameters={"steps": 60})
@@ -337,7 +337,12 @@ def test_an_unreadable_notebook_takes_nothing_down(tmp_path, text):
 def test_the_answer_of_the_run_wins_over_the_committed_one(site):
     computed = read_page(site, "faces/one").select_one(".answer").get_text()
     assert "Answer of this run" in computed
-    assert "This run saw 12 edges." in computed
+    assert "This run saw edges." in computed
+    details = read_page(site, "faces/one").select_one(".answer-details")
+    assert details.get_text() == "12 of 16."
+    card = read_page(site).select_one("#collection-faces .card-answer")
+    assert card.get_text() == "This run saw edges."
+    assert card.find_next_sibling(class_="card-details").get_text() == "12 of 16."
     assert "committed answer" not in computed
     committed = read_page(site, "older/one").select_one(".answer").get_text()
     assert "Answer in the notebook" in committed
@@ -443,10 +448,10 @@ def test_the_strip_shows_the_accuracy_of_a_collection(site):
     assert strip[0].dd.get_text() == f"97.8{NO_BREAK}%"
 
 
-def test_the_strip_shows_the_headlines_of_the_notebooks(tmp_path):
+def test_the_strip_shows_the_numbers_of_the_notebooks(tmp_path):
     stems = ["a", "b", "c", "d", "e", "f", "g", "h"]
     add_collection(tmp_path, "c", *stems)
-    headlines = [
+    numbers = [
         {"label": "accuracy, new people", "value": 0.9125},
         {"label": "broken", "value": None},
         {"label": "units", "value": "4 of 8"},
@@ -456,8 +461,8 @@ def test_the_strip_shows_the_headlines_of_the_notebooks(tmp_path):
         {"label": "Share of maps", "value": 1.0},
         {"label": "one too many", "value": 1},
     ]
-    for stem, headline in reversed(list(zip(stems, headlines, strict=True))):
-        answer = {"answer": "x", "headline": headline}
+    for stem, number in reversed(list(zip(stems, numbers, strict=True))):
+        answer = {"headline": "x", "details": "y", "number": number}
         files = {"answer.json": answer, "metrics.json": {"accuracy": 0.5}}
         add_run(tmp_path, f"c/{stem}", files=files)
     build(tmp_path)
@@ -482,8 +487,8 @@ def test_the_strip_shows_the_headlines_of_the_notebooks(tmp_path):
         ("3 of 4", "share", "3 of 4"),
     ],
 )
-def test_a_headline_is_short(value, label, expected):
-    assert format_headline(value, label) == expected
+def test_a_number_that_is_told_is_short(value, label, expected):
+    assert format_told(value, label) == expected
 
 
 def test_verdicts_are_a_table_and_hashes_no_tiles(tmp_path):

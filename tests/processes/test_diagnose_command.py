@@ -62,7 +62,8 @@ def folder(tmp_path_factory) -> Path:
 def made(network, folder, tmp_path_factory):
     """Return the folder of the page, and what the command said."""
     out = tmp_path_factory.mktemp("pages") / "page"
-    options = ("--layers", "planted", "--seeds", 2, "--steps", 30, "--out", out)
+    options = ("--layers", "planted", "--seeds", 2, "--steps", 30, "--out", out,
+               "--training-images", f"folder:{folder}")  # fmt: skip
     # The head is sure of the dark images, whose score has no slope.
     with pytest.warns(UserWarning, match=r"gradient of logit\[0\] is zero everywhere"):
         result = call(network, f"folder:{folder}", *options)
@@ -83,6 +84,7 @@ def test_planted_units_are_found_by_the_command(made):
 def test_the_page_says_so_in_words(made):
     found = json.loads((made[0] / "summary.json").read_text())
     assert found["performance"]["accuracy"] == 1
+    assert found["learned"] == found["performance"]
     (units,) = [each for each in found["findings"] if each["kind"] == "units"]
     assert units["sentence"] == "2 units of 5 in planted could go."
     assert (units["numbers"]["dead"], units["numbers"]["doubles"]) == (1, 1)

@@ -72,7 +72,8 @@ def test_a_run_leaves_notebook_metrics_answer_and_record(tmp_path, monkeypatch):
     assert written["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
     assert written["versions"]["papermill"]
     assert json.loads((output / "metrics.json").read_text())["seed"] == 5
-    assert json.loads((output / "answer.json").read_text()) == {"answer": "Three."}
+    kept = {"headline": "Three.", "details": "Of 4."}
+    assert json.loads((output / "answer.json").read_text()) == kept
     files = ["answer.json", "environment.txt", "metrics.json", "notebook.ipynb"]
     assert sorted(hashes) == files
     assert names_in(output) == sorted([*files, "run.json"])

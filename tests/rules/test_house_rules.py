@@ -3,6 +3,7 @@
 import ast
 import functools
 import graphlib
+import itertools
 import json
 import re
 import subprocess
@@ -436,17 +437,73 @@ def test_notebook_uses_public_names_only(notebook):
                 assert not is_ours or node.module.startswith(public)
 
 
-@pytest.mark.parametrize("table", ["README.md", "experiments/README.md"])
-def test_table_of_experiments_tells_what_the_notebooks_found(table):
-    page = ROOT / table
+def possible_texts(node: ast.AST, names: dict[str, ast.AST]) -> set[str]:
+    """Return all texts that an expression can give; what is computed is a 0."""
+    tell = functools.partial(possible_texts, names=names)
+    if isinstance(node, ast.Constant):
+        return {str(node.value)}
+    if isinstance(node, ast.JoinedStr):
+        parts = itertools.product(*(tell(part) for part in node.values))
+        return {"".join(part) for part in parts}
+    if isinstance(node, ast.FormattedValue):
+        return tell(node.value)
+    if isinstance(node, ast.IfExp):
+        return tell(node.body) | tell(node.orelse)
+    if isinstance(node, ast.Dict):
+        return set().union(*(tell(value) for value in node.values))
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict):
+        return tell(node.value)
+    is_get = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".get")
+    if is_get:
+        return tell(node.func.value).union(*(tell(one) for one in node.args[1:]))
+    if isinstance(node, ast.Name):
+        return tell(names[node.id]) if node.id in names else {node.id}
+    return {"0"}
+
+
+@each_notebook
+def test_notebook_chooses_a_short_headline_by_what_it_measured(notebook):
+    (cell,) = [c for c in notebook.code if "runs.record_answer(" in c["source"]]
+    tree = ast.parse(cell["source"])
+    (call,) = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "runs.record_answer"
+    ]
+    assert ast.unparse(call.args[0]) == "headline"
+    names, texts = {}, set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            names[node.targets[0].id] = node.value
+            if node.targets[0].id == "headline":
+                texts |= possible_texts(node.value, names)
+    assert len(texts) > 1
+    for text in texts:
+        assert len(text.split()) <= 15, text
+        assert len(re.findall(r"\d+(?:[.,]\d+)*", text)) <= 1, text
+        assert text.endswith("."), text
+
+
+def rows_of_experiments(page):
     rows = [row for row in page.read_text().splitlines() if ".ipynb) |" in row]
     assert len(rows) == len(list((ROOT / "experiments").rglob("*.ipynb")))
-    for row in rows:
-        notebook = page.parent / re.search(r"\(([^)]+\.ipynb)\)", row)[1]
+    return {page.parent / re.search(r"\(([^)]+\.ipynb)\)", row)[1]: row for row in rows}
+
+
+def test_table_of_experiments_tells_what_the_notebooks_found():
+    for notebook, row in rows_of_experiments(ROOT / "experiments/README.md").items():
         code = read_notebook(notebook).code
         (cell,) = (c for c in code if "record_answer(" in c["source"])
         printed = "".join("".join(out.get("text", "")) for out in cell["outputs"])
-        assert f"| {printed.strip()} |" in row, notebook
+        assert f"{' '.join(printed.split())} |" in row.replace("**", ""), notebook
+
+
+def test_readme_has_a_headline_for_each_experiment():
+    for notebook, row in rows_of_experiments(ROOT / "README.md").items():
+        headline = row.split("|")[3].strip()
+        assert len(headline.split()) <= 15, notebook
+        assert len(re.findall(r"\d+(?:[.,]\d+)*", headline)) <= 1, notebook
+        assert headline.endswith("."), notebook
 
 
 def test_experiments_hold_python_files_where_they_measure():

@@ -75,22 +75,43 @@ def test_other_values_are_refused_and_nothing_is_written(run_folder):
 
 def test_outside_a_run_nothing_is_written(no_run_folder, capsys):
     assert record_metrics(accuracy=0.5)["accuracy"] == 0.5
-    record_answer("It is 0.5.")
+    record_answer("It is 0.5.", "Of 8.")
     assert record_maps(xr.Dataset()) is None
-    assert capsys.readouterr().out == "It is 0.5.\n"
+    assert capsys.readouterr().out == "It is 0.5.\nOf 8.\n"
     assert list(no_run_folder.iterdir()) == []
 
 
 def test_an_answer_is_printed_and_written(run_folder, capsys):
-    record_answer("Yes: x ↦ −x.")
-    assert capsys.readouterr().out == "Yes: x ↦ −x.\n"
-    assert read(run_folder / "answer.json") == {"answer": "Yes: x ↦ −x."}
+    record_answer("Yes: x ↦ −x.", "In 3 of 4.")
+    assert capsys.readouterr().out == "Yes: x ↦ −x.\nIn 3 of 4.\n"
+    kept = {"headline": "Yes: x ↦ −x.", "details": "In 3 of 4."}
+    assert read(run_folder / "answer.json") == kept
+
+
+@pytest.mark.parametrize(
+    ("headline", "is_short"),
+    [
+        (" ".join(["word"] * 15), True),
+        (" ".join(["word"] * 16), False),
+        ("It is right on 98.4% of 12,000 images.", False),
+        ("It is right on 98.4% of the images.", True),
+        ("3,000 images.", True),
+    ],
+)
+def test_a_headline_has_few_words_and_one_number(run_folder, headline, is_short):
+    if is_short:
+        record_answer(headline, "More.")
+        return
+    with pytest.raises(ValueError, match="at most 15 words and one number"):
+        record_answer(headline, "More.")
+    assert list(run_folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["", "  ", None, 3])
-def test_an_answer_must_be_a_sentence(run_folder, text):
-    with pytest.raises(ValueError, match="must be a sentence"):
-        record_answer(text)
+def test_an_answer_must_be_of_sentences(run_folder, text):
+    for pair in ((text, "More."), ("Yes.", text)):
+        with pytest.raises(ValueError, match="must be sentences"):
+            record_answer(*pair)
 
 
 @pytest.mark.parametrize(
@@ -104,14 +125,15 @@ def test_an_answer_must_be_a_sentence(run_folder, text):
         (math.nan, None),
     ],
 )
-def test_a_headline_is_stored_beside_the_answer(run_folder, value, stored):
-    record_answer("Four.", headline=(" dense units that repeat ", value))
-    headline = {"label": "dense units that repeat", "value": stored}
-    assert read(run_folder / "answer.json") == {"answer": "Four.", "headline": headline}
+def test_a_number_is_stored_beside_the_answer(run_folder, value, stored):
+    record_answer("Four.", "Of 8.", number=(" dense units that repeat ", value))
+    number = {"label": "dense units that repeat", "value": stored}
+    kept = {"headline": "Four.", "details": "Of 8.", "number": number}
+    assert read(run_folder / "answer.json") == kept
 
 
 @pytest.mark.parametrize(
-    "headline",
+    "number",
     [
         (),
         ("label",),
@@ -127,9 +149,9 @@ def test_a_headline_is_stored_beside_the_answer(run_folder, value, stored):
         {"label": 1, "value": 2},
     ],
 )
-def test_a_headline_is_a_label_and_a_scalar(run_folder, headline):
-    with pytest.raises(ValueError, match=r"headline must be \(label, value\)"):
-        record_answer("Four.", headline=headline)
+def test_a_number_is_a_label_and_a_scalar(run_folder, number):
+    with pytest.raises(ValueError, match=r"number must be \(label, value\)"):
+        record_answer("Four.", "Of 8.", number=number)
     assert list(run_folder.iterdir()) == []
 
 

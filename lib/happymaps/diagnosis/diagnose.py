@@ -17,7 +17,7 @@ from happymaps.diagnosis.behavior.calibration import measure_calibration
 from happymaps.diagnosis.behavior.errors import (
     confident_mistakes,
     mistake_groups,
-    pick_examples,
+    show_examples,
 )
 from happymaps.diagnosis.behavior.finiteness import check_outputs, check_weights
 from happymaps.diagnosis.behavior.labels import late_features, measure_labels
@@ -41,6 +41,7 @@ from happymaps.diagnosis.description import (
     layer_sizes,
 )
 from happymaps.diagnosis.effort import plan_effort
+from happymaps.diagnosis.sampling import choose_images
 from happymaps.diagnosis.units.diagnosing import diagnose_units
 from happymaps.networks.checks import check_images
 from happymaps.networks.fed import include_preprocessing
@@ -59,10 +60,10 @@ class Diagnosis(NamedTuple):
     Attributes:
         findings: What JSON can hold: `model`, `dataset`, `options`, `performance`,
             `calibration`, `mistakes`, `labels`, `readings`, `class_order`, `covering`,
-            `relevance`, `brightness`, `units`, `removal`, `thresholds`, where they
-            were looked for `marks` and `portraits`; and made of these `headline` (a
-            sentence), `findings`, `checked` (what was looked at without one) and
-            `unknown` (`question`, `why`). See the modules of this package for each.
+            `relevance`, `brightness`, `units`, `removal`, `thresholds`; where they
+            were asked for `learned`, `marks` and `portraits`; and made of these
+            `headline` (a sentence), `findings`, `checked` (what was looked at without
+            one) and `unknown` (`question`, `why`). See the modules of this package.
         units: The diagnosis of units, as `happymaps.diagnose_units` returns it.
         pictures: Name to array, values in [0, 1] unless said otherwise: `mean_image`
             `(y, x, color)`; `relevance` and `shuffled_relevance` `(y, x)`, which sum
@@ -94,6 +95,7 @@ def diagnose(
     seed: int = 0,
     report: Callable[[str], None] = lambda stage: None,
     command: str = "happymaps diagnose NETWORK IMAGES",
+    learned: Dataset | None = None,
 ) -> Diagnosis:
     """Return what a classifier does on images, what it rests on, and its units' kinds.
 
@@ -115,6 +117,8 @@ def diagnose(
         seed: Of the samples of images and the nulls.
         report: Called with the name of each stage as it begins.
         command: How this diagnosis is asked for, for advice that can be followed.
+        learned: Images that the network was trained with, to compare with; None where
+            they are not at hand.
 
     Raises:
         ValueError: Images or classes that do not fit the network, weights or outputs
@@ -139,13 +143,15 @@ def diagnose(
         effort = plan_effort(model, dataset, layers, **work)
         few = dataset
         if effort.num_images < len(dataset):
-            few = dataset.take(_choose(dataset.labels, effort.num_images, seed))
+            few = dataset.take(choose_images(dataset.labels, effort.num_images, seed))
         report(f"how it takes its images{effort.estimate(spent)}")
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
+        if learned is not None:
+            findings["learned"] = _measure_learned(model, learned)
         findings["labels"] = measure_labels(
             chances, late_features(model, dataset), dataset
         )
-        some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
+        some = few.take(choose_images(few.labels, _NUM_SAMPLED, seed))
         pixels, predict = _to_pixels(some.images, pixel_range), _predictor(bare, some)
         tried = compare_readings(predict, pixels, some.labels, preprocessing=fed)
         report("what the decisions rest on")
@@ -176,13 +182,14 @@ def diagnose(
             },
         }
     findings |= conclude(findings, thresholds)
-    for i, found in enumerate(findings["findings"]):
-        found["images"] = pick_examples(found["images"], chances, dataset)
-        shown = [each["index"] for each in found["images"]]
-        if shown:
-            found["picture"] = f"finding_{i}"
-            pictures[f"finding_{i}"] = _to_pixels(dataset.images[shown], pixel_range)
+    shown = show_examples(findings["findings"], chances, dataset)
+    pictures |= {name: _to_pixels(each, pixel_range) for name, each in shown.items()}
     return Diagnosis(findings, units, pictures)
+
+
+def _measure_learned(model: keras.Model, learned: Dataset) -> dict:
+    named = probabilities(model, learned)
+    return measure_performance(named, learned.labels, learned.class_names)
 
 
 def _measure_behavior(
@@ -195,7 +202,7 @@ def _measure_behavior(
 ) -> dict:
     named = chances.argmax(axis=1)
     groups, num_groups = mistake_groups(named != dataset.labels, dataset)
-    some = few.take(_choose(few.labels, _NUM_SAMPLED, seed))
+    some = few.take(choose_images(few.labels, _NUM_SAMPLED, seed))
     predict = _predictor(model, few)
     return {
         "performance": measure_performance(
@@ -229,7 +236,7 @@ def _measure_places(
     num_relevance: int,
 ) -> tuple[dict, dict[str, np.ndarray]]:
     covering = _measure_covering(model, few, seed)
-    chosen = _choose(few.labels, num_relevance, seed, alike=True)
+    chosen = choose_images(few.labels, num_relevance, seed, alike=True)
     shown = [each["index"] for each in findings["mistakes"]["shown"]]
     # The average image of all, so that what they have in common is not relevant.
     baseline = dataset.images.mean(axis=0)
@@ -262,7 +269,7 @@ def _measure_covering(model, dataset: Dataset, seed: int) -> dict | None:
     height, width, colors = dataset.images.shape[1:]
     each = len(make_windows(height, width)) * height * width * colors
     most = int(np.clip(_COVERED_VALUES // each, 32, _MOST_COVERED))
-    chosen = _choose(dataset.labels, most, seed, alike=True)
+    chosen = choose_images(dataset.labels, most, seed, alike=True)
     if len(chosen) < _FEWEST_COVERED:
         return None
     predict = _predictor(model, dataset)
@@ -275,25 +282,3 @@ def _predictor(model: keras.Model, dataset: Dataset):
         return probabilities(model, given).argmax(axis=1)
 
     return predict
-
-
-def _choose(
-    labels: np.ndarray, most: int, seed: int, *, alike: bool = False
-) -> np.ndarray:
-    """Return the places of at most `most` images, in any order.
-
-    Args:
-        labels: Class index of each image.
-        most: How many.
-        seed: Of the choice.
-        alike: Whether to take as many of each class as there are.
-    """
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(labels))
-    if alike:
-        turns = np.empty(len(labels), int)
-        for k in np.unique(labels):
-            same = order[labels[order] == k]
-            turns[same] = np.arange(len(same))
-        order = order[np.argsort(turns[order], kind="stable")]
-    return rng.permutation(order[:most])

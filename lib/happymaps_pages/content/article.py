@@ -15,8 +15,8 @@ from happymaps_pages.content.metrics import (
     Metric,
     Verdict,
     choose_tiles,
-    read_headline,
     read_metrics,
+    read_number,
     read_verdicts,
 )
 from happymaps_pages.content.runs import Run, read_json
@@ -50,12 +50,13 @@ class Article:
     title: Markup
     question: Markup = _EMPTY
     answer: Markup = _EMPTY
+    details: Markup = _EMPTY
     answer_is_computed: bool = False
     prediction: Markup = _EMPTY
     parameters: tuple[Parameter, ...] = ()
     metrics: tuple[Metric, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
-    headline: Metric | None = None
+    number: Metric | None = None
     failure: Failure | None = None
     problem: str = ""
     body: Body = field(default_factory=Body)
@@ -104,16 +105,17 @@ def read_article(run: Run, render: Callable[[Run, NotebookNode], Body]) -> Artic
 def _read_record(run: Run) -> Article:
     record = run.record
     answer = read_json(run.folder / "answer.json")
-    computed = str(answer.get("answer") or "")
+    computed = str(answer.get("headline") or "")
     return Article(
         run=run,
         title=inline_markdown(record.get("title") or title_from_stem(run.stem)),
         answer=inline_markdown(computed),
+        details=inline_markdown(str(answer.get("details") or "")),
         answer_is_computed=bool(computed),
         parameters=tuple(read_parameters(None, _dict(record.get("parameters")))),
         metrics=tuple(read_metrics(run.folder)),
         verdicts=tuple(read_verdicts(run.folder)),
-        headline=read_headline(answer),
+        number=read_number(answer),
         failure=read_failure(record) if run.status == "failed" else None,
         problem=run.problem,
     )

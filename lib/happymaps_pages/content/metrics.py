@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from happymaps_pages.content.runs import read_json
-from happymaps_pages.html.text import format_headline, format_number, plain_name
+from happymaps_pages.html.text import format_number, format_told, plain_name
 
 _MARK = re.compile(r"fingerprint|hash|sha256|checksum|digest")
 _TONES = {"confirmed": "good", "refuted": "bad", "cannot decide": "open"}
@@ -70,16 +70,16 @@ def read_verdicts(folder: Path) -> list[Verdict]:
     return found
 
 
-def read_headline(answer: dict) -> Metric | None:
-    """Return the headline in `answer.json`, None without one that can be shown."""
-    headline = answer.get("headline")
-    headline = headline if isinstance(headline, dict) else {}
-    label, value = headline.get("label"), headline.get("value")
+def read_number(answer: dict) -> Metric | None:
+    """Return the number of `answer.json`, None without one that can be shown."""
+    number = answer.get("number")
+    number = number if isinstance(number, dict) else {}
+    label, value = number.get("label"), number.get("value")
     is_text = isinstance(value, str) and value.strip()
     is_finite = _is_number(value) and math.isfinite(value)
     if not (isinstance(label, str) and label.strip() and (is_text or is_finite)):
         return None
-    return Metric(label, label, format_headline(value, label), not is_text)
+    return Metric(label, label, format_told(value, label), not is_text)
 
 
 def choose_tiles(metrics: tuple[Metric, ...], limit: int = 6) -> tuple[Metric, ...]:

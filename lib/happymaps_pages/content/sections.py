@@ -8,8 +8,8 @@ from happymaps_pages.content.metrics import Metric
 from happymaps_pages.content.runs import Collection
 from happymaps_pages.html.text import plain_name
 
-_HEADLINE_NAMES = ("balanced_accuracy", "accuracy")
-_NUM_HEADLINES = 5
+_USUAL_NAMES = ("balanced_accuracy", "accuracy")
+_NUM_TOLD = 5
 _NUM_GUESSED = 4
 
 
@@ -66,23 +66,23 @@ class Section:
         return sum(each for each in spent if isinstance(each, int | float))
 
     @property
-    def headlines(self) -> list[tuple[Metric, Article]]:
-        """The strip of numbers: what the notebooks call their headlines.
+    def numbers(self) -> list[tuple[Metric, Article]]:
+        """The strip of numbers: those that the notebooks put beside their headlines.
 
         Where none does, one number from each of the first articles that have any.
         Single runs have nothing to do with each other, so they have no strip.
         """
         if not self.collection.name:
             return []
-        told = [(each.headline, each) for each in self.pages if each.headline]
+        told = [(each.number, each) for each in self.pages if each.number]
         if told:
-            return told[:_NUM_HEADLINES]
-        pairs = [(_headline(article), article) for article in self.pages]
+            return told[:_NUM_TOLD]
+        pairs = [(_guess_number(article), article) for article in self.pages]
         return [(metric, each) for metric, each in pairs if metric][:_NUM_GUESSED]
 
 
-def _headline(article: Article) -> Metric | None:
+def _guess_number(article: Article) -> Metric | None:
     """Return the accuracy of a run, else the first number it wrote down."""
     numbers = {each.name: each for each in article.metrics if each.is_number}
-    named = (numbers[name] for name in _HEADLINE_NAMES if name in numbers)
+    named = (numbers[name] for name in _USUAL_NAMES if name in numbers)
     return next(named, next(iter(numbers.values()), None))

@@ -81,8 +81,8 @@ def format_number(value: float, name: str = "") -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
-def format_headline(value: float | str, label: str) -> str:
-    """Return the value of a headline; a share as per cent with one decimal."""
+def format_told(value: float | str, label: str) -> str:
+    """Return a number that a notebook tells; a share as per cent with one decimal."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and is_share(label) and 0 <= value <= 1:

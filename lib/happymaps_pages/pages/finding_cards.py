@@ -126,8 +126,8 @@ def _show(
         return [], {}
     says = [
         (
-            f"Image of the class {each['true']}, named {each['predicted']}",
-            f"is {each['true']}, named {each['predicted']}",
+            f"Image labeled {each['true']}, named {each['predicted']}",
+            f"labeled {each['true']}, named {each['predicted']}",
         )
         for each in found["images"]
     ]

@@ -223,6 +223,25 @@ def test_wrong_labels_are_told_with_their_share_and_not_as_too_sure(findings):
     assert kinds(findings) == ["confidence"]
 
 
+def test_what_was_learned_by_heart_is_told_where_training_images_are_at_hand(findings):
+    new = "Whether all this holds for new images"
+    assert new in asked(findings)
+    findings["learned"] = copy.deepcopy(findings["performance"])
+    sentence = "It does not do clearly better on its training images."
+    assert sentence in conclude(findings, THRESHOLDS)["checked"]
+    assert new not in asked(findings)
+    findings["learned"] |= {
+        "balanced_accuracy": 0.99, "balanced_interval": [0.98, 1.0]
+    }  # fmt: skip
+    assert kinds(findings) == []  # intervals overlap
+    findings["performance"] |= {
+        "balanced_accuracy": 0.8, "balanced_interval": [0.75, 0.85]
+    }  # fmt: skip
+    (told,) = found(findings)
+    assert told["kind"] == "learned"
+    assert told["numbers"]["on these"] == [0.8, 0.75, 0.85]
+
+
 def test_light_is_told_from_noise(findings):
     for each in findings["brightness"]:
         each |= {"changed": 0.3 * (each["change"] == 0.1), "changed_by_noise": 0.01}

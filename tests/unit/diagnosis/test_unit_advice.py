@@ -9,7 +9,7 @@ from happymaps.datasets import Dataset
 from happymaps.diagnosis.behavior.pruning_effects import measure_removal, without_units
 from happymaps.diagnosis.behavior.unit_counts import count_units
 from happymaps.diagnosis.description import layer_sizes
-from happymaps.diagnosis.diagnose import _choose
+from happymaps.diagnosis.sampling import choose_images
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +140,9 @@ def test_units_without_maps_are_counted_by_what_they_do(network):
 
 def test_images_are_chosen_alike_from_each_class_where_asked():
     labels = np.array([0] * 90 + [1] * 10)
-    chosen = _choose(labels, 20, 0, alike=True)
+    chosen = choose_images(labels, 20, 0, alike=True)
     assert len(set(chosen.tolist())) == 20
     assert np.bincount(labels[chosen]).tolist() == [10, 10]
-    more = _choose(labels, 50, 0, alike=True)
+    more = choose_images(labels, 50, 0, alike=True)
     assert np.bincount(labels[more]).tolist() == [40, 10]
-    assert sorted(_choose(labels, 200, 0).tolist()) == list(range(100))
+    assert sorted(choose_images(labels, 200, 0).tolist()) == list(range(100))

@@ -21,6 +21,7 @@ from happymaps.diagnosis.advice.weakness_findings import (
     find_classes,
     find_confidence,
     find_groups,
+    find_learned,
 )
 from happymaps.diagnosis.advice.wording import percent
 
@@ -41,6 +42,7 @@ HEADLINES = {
     "noise": "It names {right} right, but noise changes its answers.",
     "group": "It names {right} right, and its mistakes gather in one group.",
     "class": "It names {right} right, but one class clearly less often.",
+    "learned": "It names {right} right, and its training images clearly more often.",
     "units": "It names {right} right, and some of its units could go.",
     _NOTHING: "It names {right} right, and nothing measured here calls for a change.",
 }  # fmt: skip
@@ -97,6 +99,7 @@ def list_findings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         *find_light(findings, thresholds),
         *find_groups(findings, thresholds),
         *find_classes(findings, thresholds),
+        *find_learned(findings, thresholds),
         *find_units(findings, thresholds),
     ]
     return sorted(found, key=lambda each: _WEIGHTS.index(each["weight"]))
@@ -124,6 +127,8 @@ def _list_checked(findings: Mapping, found: list[dict]) -> list[str]:
     }
     if findings.get("marks") == []:
         clear["marks"] = "No mark pasted into images turns many of them into a class."
+    if "learned" in findings:
+        clear["learned"] = "It does not do clearly better on its training images."
     if "labels" in kinds:
         # Wrong labels look like too much confidence.
         kinds |= {"confidence"}

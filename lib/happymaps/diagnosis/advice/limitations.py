@@ -19,13 +19,16 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         *_unknown_draws(findings),
         *_unknown_outputs(findings),
         *_unknown_layers(findings),
-        (
-            "Whether all this holds for new images",
-            "A saved network does not say which images it learned from. If it has seen "
-            "these, its accuracy here says nothing about others: bring images that it "
-            "has not seen.",
-        ),
     ]
+    if "learned" not in findings:
+        found.append(
+            (
+                "Whether all this holds for new images",
+                "A saved network does not say which images it learned from. If it has "
+                "seen these, its accuracy here says nothing about others: bring images "
+                "that it has not seen, and its own with --training-images.",
+            )
+        )
     if findings.get("marks") is None:
         found.append(
             (

@@ -68,10 +68,10 @@ def find_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     first = groups[0]
     others = [f"{g['column']} {g['value']}" for g in groups[1:]]
     advice = (
-        "Look whether these images differ from the others (light, pose, quality), "
-        "whether their labels are right, and whether enough of their kind were learned "
-        f"from. To see how new ones will fare, hold out whole values of "
-        f"‘{first['column']}’ when training, not single images."
+        "Look how these images differ from the others, whether their labels are right, "
+        "and whether it learned from enough of their kind. To see how new ones will "
+        f"fare, hold out whole values of ‘{first['column']}’ when training, not single "
+        "images."
     )
     if others:
         advice += f" Mistakes gather in {listing(others, most=4)}, too."
@@ -149,3 +149,37 @@ def _find_class(weak: Mapping, findings: Mapping, thresholds: Thresholds) -> dic
         },
         images={"column": _TRUE_CLASS, "value": name},
     )
+
+
+def find_learned(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    """Return whether the images that it was trained with are named right more often.
+
+    Args:
+        findings: As `diagnose` gathers them: `performance`, and `learned` where the
+            images of its training are at hand.
+        thresholds: From which sizes a finding counts.
+    """
+    learned, new = findings.get("learned"), findings["performance"]
+    if learned is None:
+        return []
+    gap = learned["balanced_accuracy"] - new["balanced_accuracy"]
+    sure = learned["balanced_interval"][0] > new["balanced_interval"][1]
+    if not sure or gap < thresholds.least_gain:
+        return []
+    return [
+        finding(
+            "learned",
+            "worth doing",
+            "It does clearly better on its training images than on these.",
+            "It has learned some of them by heart, or these are of another kind. Train "
+            "with more varied images, with augmentation, or stop earlier, and measure "
+            "each on images like these.",
+            {
+                "balanced accuracy on its training images": [
+                    learned["balanced_accuracy"],
+                    *learned["balanced_interval"],
+                ],
+                "on these": [new["balanced_accuracy"], *new["balanced_interval"]],
+            },
+        )
+    ]

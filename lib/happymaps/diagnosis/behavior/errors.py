@@ -56,6 +56,27 @@ def pick_examples(
     return describe_images(chosen[:most], probabilities, dataset)
 
 
+def show_examples(
+    findings: list[dict], probabilities: np.ndarray, dataset: Dataset
+) -> dict[str, np.ndarray]:
+    """Put the images that show each finding into it, and return them by their name.
+
+    Args:
+        findings: As `list_findings` returns them; `images` becomes what
+            `pick_examples` returns of it, and `picture` the name, where there are any.
+        probabilities: Shape `(images, classes)`, rows sum to 1.
+        dataset: The images.
+    """
+    pictures = {}
+    for i, found in enumerate(findings):
+        found["images"] = pick_examples(found["images"], probabilities, dataset)
+        if found["images"]:
+            found["picture"] = f"finding_{i}"
+            shown = [each["index"] for each in found["images"]]
+            pictures[f"finding_{i}"] = dataset.images[shown]
+    return pictures
+
+
 def describe_images(
     indices: Sequence[int], probabilities: np.ndarray, dataset: Dataset
 ) -> list[dict]:
