@@ -116,7 +116,7 @@ def diagnose(
     bare, fed = model, make_preprocessing(preprocessing, pixel_range=pixel_range)
     if preprocessing:
         model, pixel_range = include_preprocessing(bare, fed), (0.0, 1.0)
-        layers = layers and [f"{bare.name}/{layer_path(bare, one)}" for one in layers]
+        layers = layers and [layer_path(bare, one) for one in layers]
     check_images(model, dataset.images)
     check_weights(model)
     with stated(model, outputs):
