@@ -1,5 +1,6 @@
 """Counts, fits, rates and messages whose truth is known by hand."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -8,7 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.benchmarks.measures import diagnosis_growth
 from experiments.benchmarks.measures.ceilings import measure_ceilings
+from experiments.benchmarks.measures.diagnosis_growth import (
+    measure_diagnosis_growth,
+)
 from experiments.benchmarks.measures.frames import read_frame, write_frame
 from experiments.benchmarks.measures.growth import fit_exponent, growth_exponents
 from experiments.benchmarks.measures.operations import flop_per_step, gflops
@@ -76,6 +81,28 @@ def test_exponents_are_fitted_to_the_upper_half_of_the_sizes():
     seconds = [16, 16, 4, 8, 16, 32]  # a base cost at first, then in proportion
     growth = pd.DataFrame({"quantity": "maps", "size": sizes, "seconds": seconds})
     assert growth_exponents(growth)["maps"] == pytest.approx(1.0)
+
+
+def test_a_diagnosis_grows_in_units_images_and_pixels(monkeypatch):
+    settings = dataclasses.replace(
+        benchmark_settings("quick"), diagnosis_factors=(1, 4)
+    )
+    points, ticks = [], iter(range(100))
+    monkeypatch.setattr(
+        diagnosis_growth, "diagnose",
+        lambda model, data, **_: points.append(
+            (model.layers[1].filters, len(data), data.images[0].size)
+        ),
+    )  # fmt: skip
+    found = measure_diagnosis_growth(settings, clock=lambda: next(ticks))
+    assert points[1:] == [(8, 128, 960)] * 3 + [
+        (32, 128, 960), (8, 512, 960), (8, 128, 3840)
+    ]  # fmt: skip
+    sizes = found.groupby("quantity")["size"].apply(list)
+    assert sizes.to_dict() == {
+        "images": [128, 512], "pixels": [960, 3840], "units": [8, 32]
+    }  # fmt: skip
+    assert found["seconds"].tolist() == [1] * 6
 
 
 def test_first_sufficient_step_count_is_found_and_no_more_is_tried():

@@ -147,6 +147,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
             "command": "happymaps diagnose net.keras folder:mine",
             "num_looked_at": len(dataset), "left_out": [],
             "maps_per_layer": 7,
+            "asked": {"maps_per_layer": 7, "seeds": 4, "num_steps": 100},
         },
     }  # fmt: skip
     findings |= conclude(findings, THRESHOLDS)

@@ -14,6 +14,9 @@ from experiments.benchmarks.measures.contenders import (
     single_map_runs,
     whole_layer_runs,
 )
+from experiments.benchmarks.measures.diagnosis_growth import (
+    measure_diagnosis_growth,
+)
 from experiments.benchmarks.measures.large_networks import compare_large_networks
 from experiments.benchmarks.measures.operations import flop_per_step, gflops
 from experiments.benchmarks.measures.original_keras_vis import OriginalKerasVis
@@ -127,6 +130,10 @@ class Benchmark:
         """Return the fitted exponents of what `growth()` returned."""
         return _growth.growth_exponents(growth)
 
+    def diagnosis_growth(self) -> pd.DataFrame:
+        """Return times of a diagnosis, see `measure_diagnosis_growth`."""
+        return measure_diagnosis_growth(self.settings)
+
     def peak_memory(self) -> pd.Series:
         """Return the memory of many maps at once; empty where the profile has none."""
         maps = self.settings.memory_maps
@@ -153,6 +160,7 @@ class Benchmark:
         growth = self.growth()
         yield "growth exponents", self.growth_exponents(growth)
         yield "growth", growth
+        yield "growth of a diagnosis", self.diagnosis_growth()
         yield "large networks, extrapolated", self.large_networks()
         yield "peak memory", self.peak_memory()
 

@@ -31,6 +31,7 @@ class BenchmarkSettings:
         sizes: Heights and widths, for growth.
         step_counts: Numbers of steps, for growth.
         growth_steps: Steps of each call, where another quantity grows.
+        diagnosis_factors: By which units, images and pixels of a diagnosis grow.
         memory_maps: Maps whose peak memory is measured; 0 for none.
         large_layers: Network of `keras.applications` to the layers looked at.
         large_maps: Maps in a call on these.
@@ -55,6 +56,7 @@ class BenchmarkSettings:
     sizes: tuple[tuple[int, int], ...] = ((30, 32), (60, 64), (120, 128), (240, 256))
     step_counts: tuple[int, ...] = (25, 50, 100, 200, 400, 800)
     growth_steps: int = 50
+    diagnosis_factors: tuple[int, ...] = (1, 2, 4, 8, 16)
     memory_maps: int = 4096
     large_layers: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("VGG16", ("block1_conv2", "block3_conv3", "block5_conv3")),
@@ -79,6 +81,7 @@ _PROFILES = {
         sizes=((30, 32), (60, 64), (120, 128)),
         step_counts=(50, 100, 200),
         growth_steps=20,
+        diagnosis_factors=(1, 4),
         memory_maps=0,
         large_layers=(("VGG16", ("block3_conv1",)),),
         large_maps=1,

@@ -1,7 +1,6 @@
 """The whole diagnosis: everything that a page about a network wants to know."""
 
 import dataclasses
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from happymaps.backend import keras
+from happymaps.base.progress import whole_bar
 from happymaps.datasets import Dataset, Preprocessing, make_preprocessing
 from happymaps.diagnosis.advice.findings import conclude
 from happymaps.diagnosis.advice.thresholds import THRESHOLDS, Thresholds
@@ -23,7 +23,7 @@ from happymaps.diagnosis.behavior.finiteness import check_outputs, check_weights
 from happymaps.diagnosis.behavior.labels import late_features, measure_labels
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import (
-    make_windows,
+    covered_images,
     measure_covering,
     spread_windows,
 )
@@ -40,9 +40,10 @@ from happymaps.diagnosis.description import (
     describe_model,
     layer_sizes,
 )
-from happymaps.diagnosis.effort import plan_effort
+from happymaps.diagnosis.effort import Maps, plan_effort
 from happymaps.diagnosis.sampling import choose_images
 from happymaps.diagnosis.units.diagnosing import diagnose_units
+from happymaps.networks.batches import held
 from happymaps.networks.checks import check_images
 from happymaps.networks.fed import include_preprocessing
 from happymaps.networks.layers import layer_path
@@ -50,8 +51,7 @@ from happymaps.networks.outputs import find_meaning, stated
 from happymaps.networks.training import probabilities
 
 _NUM_SAMPLED = 400
-_FEWEST_COVERED, _MOST_COVERED = 16, 128
-_COVERED_VALUES = 60_000_000  # pixels that go through the network while covering
+_FEWEST_COVERED = 16
 
 
 class Diagnosis(NamedTuple):
@@ -127,24 +127,28 @@ def diagnose(
     bare, fed = model, make_preprocessing(preprocessing, pixel_range=pixel_range)
     if preprocessing:
         model, pixel_range = include_preprocessing(bare, fed), (0.0, 1.0)
-        layers = layers and [f"{bare.name}/{layer_path(bare, one)}" for one in layers]
+        layers = layers and [layer_path(bare, one) for one in layers]
     check_images(model, dataset.images)
     check_weights(model)
     with stated(model, outputs):
         meaning = find_meaning(model, dataset.images)
-    with stated(model, meaning), stated(bare, meaning):
-        report("accuracy")
-        started = time.monotonic()
+    maps = Maps(maps_per_layer, seeds, num_steps)
+    effort = plan_effort(model, dataset, layers, maps)
+    with (
+        stated(model, meaning),
+        stated(bare, meaning),
+        held(*{model, bare}),
+        whole_bar(effort.accuracy + sum(effort.stages)) as bar,
+    ):
+        bar.reach(0, report, "accuracy")
         chances = probabilities(model, dataset)
         check_outputs(model, dataset.images, chances)
-        spent = time.monotonic() - started
-        work = {"seeds": seeds, "num_steps": num_steps}
-        work |= {"maps_per_layer": maps_per_layer}
-        effort = plan_effort(model, dataset, layers, **work)
         few = dataset
         if effort.num_images < len(dataset):
             few = dataset.take(choose_images(dataset.labels, effort.num_images, seed))
-        report(f"how it takes its images{effort.estimate(spent)}")
+        stages = np.cumsum((effort.accuracy, *effort.stages))
+        left = effort.estimate(bar.seconds)
+        bar.reach(stages[0], report, f"how it takes its images{left}")
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
         if learned is not None:
             findings["learned"] = _measure_learned(model, learned)
@@ -154,20 +158,20 @@ def diagnose(
         some = few.take(choose_images(few.labels, _NUM_SAMPLED, seed))
         pixels, predict = _to_pixels(some.images, pixel_range), _predictor(bare, some)
         tried = compare_readings(predict, pixels, some.labels, preprocessing=fed)
-        report("what the decisions rest on")
+        bar.reach(stages[1], report, "what the decisions rest on")
         places, pictures = _measure_places(
             model, few, dataset, findings, pixel_range, seed, effort.num_relevance
         )
         findings |= places | {"readings": tried}
-        report("units")
+        bar.reach(stages[2], report, "units")
         units = diagnose_units(
             model,
             few,
             layers=effort.layers,
             input_range=pixel_range,
-            **work,
+            **effort.maps._asdict(),
         )
-        report("taking units out")
+        bar.reach(stages[3], report, "taking units out")
         findings |= {
             "units": count_units(units, layer_sizes(model, units)),
             "removal": measure_removal(model, units, few, seed=seed),
@@ -175,10 +179,8 @@ def diagnose(
             "dataset": describe_dataset(dataset),
             "options": {
                 "pixel_range": [float(each) for each in pixel_range],
-                **work,
                 "command": command,
-                "num_looked_at": len(few),
-                "left_out": effort.left_out,
+                **effort.options(),
             },
         }
     findings |= conclude(findings, thresholds)
@@ -266,9 +268,7 @@ def _to_pixels(images: np.ndarray, pixel_range: tuple[float, float]) -> np.ndarr
 
 
 def _measure_covering(model, dataset: Dataset, seed: int) -> dict | None:
-    height, width, colors = dataset.images.shape[1:]
-    each = len(make_windows(height, width)) * height * width * colors
-    most = int(np.clip(_COVERED_VALUES // each, 32, _MOST_COVERED))
+    most = covered_images(dataset.images.shape)
     chosen = choose_images(dataset.labels, most, seed, alike=True)
     if len(chosen) < _FEWEST_COVERED:
         return None

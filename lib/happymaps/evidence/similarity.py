@@ -40,15 +40,10 @@ def pairwise_similarity(images: np.ndarray, measure: str) -> np.ndarray:
     standard = _standardized(np.asarray(images, np.float64).mean(axis=-1))
     if measure == "raw":
         return _correlations(standard)
-    spectra = fft.fft2(standard)
     if measure == "spectral":
+        spectra = fft.fft2(standard)
         return _correlations(_standardized(_log_power(standard, spectra)))
-    size = standard[0].size
-    rows = [
-        fft.ifft2(spectrum * spectra.conj()).real.max(axis=(1, 2)) / size
-        for spectrum in spectra
-    ]
-    return np.array(rows)
+    return _shift_tolerant(standard)
 
 
 def mean_similarity(images: np.ndarray, measure: str) -> float | np.ndarray:
@@ -120,6 +115,17 @@ def _standardized(planes: np.ndarray) -> np.ndarray:
 def _correlations(standard: np.ndarray) -> np.ndarray:
     flat = standard.reshape(len(standard), -1)
     return flat @ flat.T / flat.shape[1]
+
+
+def _shift_tolerant(standard: np.ndarray) -> np.ndarray:
+    # The other way round, a pair has the same correlations at the opposite shifts.
+    count, *shape = standard.shape
+    spectra, table = fft.rfft2(standard), np.empty((count, count))
+    for row in range(count):
+        products = spectra[row] * spectra[row:].conj()
+        best = fft.irfft2(products, shape).max(axis=(1, 2)) / standard[0].size
+        table[row, row:] = table[row:, row] = best
+    return table
 
 
 def _log_power(standard: np.ndarray, spectra: np.ndarray) -> np.ndarray:

@@ -18,9 +18,10 @@ from happymaps.maps.places import read_places
 from happymaps.maps.slopes import gradient_end
 from happymaps.maps.slots import Slot
 from happymaps.networks import layers as _layers
-from happymaps.networks.batches import bear, values_per_image
+from happymaps.networks.batches import bear, values_per_image, work_per_image
 from happymaps.networks.checks import check_choice, check_images
 from happymaps.networks.doubles import share
+from happymaps.networks.graph import graph_nodes
 from happymaps.networks.randomness import tell_of_randomness
 
 ACTIVATIONS = ("leaky", "pre", "post")
@@ -135,6 +136,11 @@ class BatchedObjectives:
     def images_at_once(self, most: int, *, copies: int = 1) -> int:
         """Return how many images memory bears, see `networks.batches`."""
         return bear(values_per_image(self._cut), most, copies=copies)
+
+    @property
+    def work_per_image(self) -> float:
+        """How long an image takes, see `networks.batches`."""
+        return work_per_image(graph_nodes(self._cut))
 
     @property
     def is_coupled(self) -> bool:

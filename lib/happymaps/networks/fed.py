@@ -1,5 +1,7 @@
 """A network together with the preprocessing that goes before it."""
 
+import itertools
+
 from happymaps.backend import keras
 from happymaps.datasets.preprocessing import Preprocessing, make_preprocessing
 from happymaps.networks.doubles import share
@@ -15,8 +17,7 @@ def include_preprocessing(
 
     So maps and attributions are pictures again: of images that only `preprocess_input`
     has made fit, they show means taken off and blue for red. The layers are those of
-    `model`, which is not changed, by the path `"NAME OF THE NETWORK/LAYER"` or by their
-    own names.
+    `model`, which is not changed, with the same names and paths.
 
     Args:
         model: A network for images that were preprocessed outside of it.
@@ -36,8 +37,21 @@ def include_preprocessing(
     scale, offset = (part.ravel().tolist() for part in preprocessing.linear_form())
     count = max(len(scale), len(offset))
     scale, offset = (part * (count // len(part)) for part in (scale, offset))
-    values = keras.layers.Rescaling(scale, offset, name="preprocessing")(values)
-    network = share(functional_form(model))
-    found = keras.Model(inputs, network(values), name=f"{model.name}_with_pixels")
+    graph = functional_form(model)
+    taken = {layer.name for layer in graph.layers}
+    name = next(n for n in _names() if n not in taken)
+    values = keras.layers.Rescaling(scale, offset, name=name)(values)
+    doubles = {}  # one for each layer, though it is called several times
+
+    def double(operation):
+        return doubles.setdefault(id(operation), share(operation))
+
+    outputs = graph._run_through_graph([values], operation_fn=double)
+    found = keras.Model(inputs, outputs, name=f"{model.name}_with_pixels")
     state_alike(found, model)
     return found
+
+
+def _names():
+    yield "preprocessing"
+    yield from (f"preprocessing_{number}" for number in itertools.count(1))

@@ -10,6 +10,7 @@ from happymaps.datasets import Preprocessing, load_dataset, make_preprocessing
 from happymaps.maps.maximization import maximize
 from happymaps.maps.objectives import channel, logit
 from happymaps.networks.fed import include_preprocessing
+from happymaps.networks.layers import layer_paths
 from happymaps.networks.study import open_study
 
 RNG = np.random.default_rng(0)
@@ -114,6 +115,22 @@ def test_attributions_are_of_pixels():
     of_pixels = gradient(model, logit(0), IMAGES).values
     of_fed = gradient(bare, logit(0), fed.apply(IMAGES)).values
     np.testing.assert_allclose(of_pixels, 255 * of_fed[..., ::-1], rtol=1e-3, atol=1e-4)
+
+
+def test_layers_keep_their_names_and_are_called_as_often():
+    inputs = keras.Input((8, 8, 3))
+    inner = keras.Sequential([keras.layers.Conv2D(3, 1, name="twice")], name="inner")
+    scaled = keras.layers.Rescaling(0.5, name="preprocessing")(inputs)
+    values = keras.layers.Flatten()(inner(inner(scaled)))
+    bare = keras.Model(inputs, keras.layers.Dense(2, name="head")(values))
+    model = include_preprocessing(bare, "tf")
+    assert set(layer_paths(bare)) < set(layer_paths(model))
+    fed = make_preprocessing("tf").apply(IMAGES)
+    expected = bare.predict(fed, verbose=0)
+    np.testing.assert_allclose(
+        model.predict(IMAGES, verbose=0), expected, rtol=1e-4, atol=1e-5
+    )
+    assert len(model.weights) == len(bare.weights)
 
 
 def test_maps_are_pictures():

@@ -16,11 +16,11 @@ from happymaps.attribution.parts.cache import kept, weights_of
 from happymaps.attribution.parts.modified_relus import stand_in
 from happymaps.attribution.parts.option_checks import check_count
 from happymaps.backend import keras, tf
-from happymaps.base.progress import progress_bar
+from happymaps.base.progress import progress_bar, worked
 from happymaps.maps.objectives import Objective, check_objectives
 from happymaps.maps.scoring import ACTIVATIONS, BatchedObjectives, group_by_layers
 from happymaps.maps.slopes import describe_end
-from happymaps.networks.batches import BOTH_WAYS
+from happymaps.networks.batches import BOTH_WAYS, WAY_BACK
 from happymaps.networks.checks import check_choice, check_images
 from happymaps.networks.randomness import tell_of_randomness
 
@@ -119,6 +119,7 @@ class Explained:
         """Return the scores, shape (inputs,), and their gradients, as the inputs."""
         functions = [self.compiled("gradient", g, _gradient) for g in self.groups]
         scores, gradients = self.evaluate(functions, inputs, owners)
+        worked(len(inputs) * WAY_BACK * self.groups[0].batched.work_per_image)
         self.note_slopes(owners, gradients)
         return [scores, gradients]
 

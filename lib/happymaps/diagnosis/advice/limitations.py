@@ -133,6 +133,20 @@ def _unknown_layers(findings: Mapping) -> list[tuple]:
                 f"minutes. Left out: {listing(left)}. Ask for them with --layers.",
             )
         )
+    fewer = [
+        f"{asked[name]} {what}"
+        for name, what in (("maps_per_layer", "units of each layer"),
+                           ("seeds", "starts"), ("num_steps", "steps"))
+        if asked[name] != asked["asked"][name]
+    ]  # fmt: skip
+    if fewer:
+        found.append(
+            (
+                "How sure the maps of units are",
+                f"A network of this size gets fewer maps: {listing(fewer)}. Ask for a "
+                "layer with --layers, and it gets all of them.",
+            )
+        )
     if asked["num_looked_at"] < all_images:
         found.append(
             (

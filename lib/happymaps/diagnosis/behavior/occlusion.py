@@ -19,6 +19,8 @@ Predict = Callable[[np.ndarray], np.ndarray]
 Window = tuple[int, int, int, int]  # top, left, height, width
 
 _WINDOWS_PER_SIDE = 5
+_COVERED_VALUES = 60_000_000  # pixels that go through the network while covering
+_MOST_COVERED = 128  # images
 _LARGE = 128 * 128  # pixels from which windows no longer overlap
 
 
@@ -33,6 +35,17 @@ def make_windows(height: int, width: int) -> list[Window]:
     rows = _starts(height, tall, steps)
     columns = _starts(width, wide, steps)
     return [(top, left, tall, wide) for top in rows for left in columns]
+
+
+def num_covered(shape: tuple[int, ...]) -> int:
+    """Return how many covered images are looked at, for images of such a shape."""
+    return covered_images(shape) * len(make_windows(*shape[1:3]))
+
+
+def covered_images(shape: tuple[int, ...]) -> int:
+    """Return how many images are covered at most, `shape` being that of all images."""
+    each = len(make_windows(*shape[1:3])) * int(np.prod(shape[1:]))
+    return min(shape[0], int(np.clip(_COVERED_VALUES // each, 32, _MOST_COVERED)))
 
 
 def measure_covering(predict: Predict, images: np.ndarray, labels: np.ndarray) -> dict:

@@ -41,28 +41,40 @@ def measure_removal(
         `accuracy_after`, `changed`, and `control_accuracy` and `control_changed`, None
         where fewer others are left.
     """
-    before = predict_changed(model, dataset, {})
-    together, layers = {}, []
+    changes, rows = [], {}
     for name in dict.fromkeys(units["layer"].values.tolist()):
         spare = _spare_units(units.isel(unit=units["layer"].values == name))
-        if not (spare["dead"] or spare["doubles"]):
-            continue
-        doubles = _scale_doubles(model, name, spare["doubles"], dataset.images)
-        together[name] = without_units(spare["dead"], doubles)
-        after = predict_changed(model, dataset, {name: together[name]})
-        layers.append(
-            {
-                "layer": name,
-                **_describe(spare),
-                **_compare(after, dataset, before),
-                **_try_others(model, name, spare, dataset, before, seed),
-            }
+        if spare["dead"] or spare["doubles"]:
+            doubles = _scale_doubles(model, name, spare["doubles"], dataset.images)
+            rows[name] = spare
+            changes.append({name: without_units(spare["dead"], doubles)})
+    together = {name: one[name] for name, one in zip(rows, changes, strict=True)}
+    others = [_choose_others(spare, seed) for spare in rows.values()]
+    controls = [
+        {name: without_units(chosen)}
+        for name, chosen in zip(rows, others, strict=True)
+        if chosen
+    ]
+    before, all_after, *found = predict_changed(
+        model, dataset, [together, *changes, *controls]
+    )
+    after, found = found[: len(changes)], iter(found[len(changes) :])
+    layers = [
+        {
+            "layer": name,
+            **_describe(spare),
+            **_compare(predicted, dataset, before),
+            **_describe_others(next(found) if chosen else None, dataset, before),
+        }
+        for (name, spare), predicted, chosen in zip(
+            rows.items(), after, others, strict=True
         )
+    ]
     return {
         "accuracy": float(np.mean(before == dataset.labels)),
         "together": {
             "num_units": sum(len(r["dead"]) + len(r["doubles"]) for r in layers),
-            **_compare(predict_changed(model, dataset, together), dataset, before),
+            **_compare(all_after, dataset, before),
         }
         if layers
         else None,
@@ -123,13 +135,18 @@ def _compare(after: np.ndarray, dataset: Dataset, before: np.ndarray) -> dict:
     }
 
 
-def _try_others(model, name: str, spare: dict, dataset, before, seed: int) -> dict:
+def _choose_others(spare: dict, seed: int) -> list[int]:
+    """Return as many other units, none where there are not so many."""
     size = len(spare["dead"]) + len(spare["doubles"])
     if size > len(spare["kept"]):
-        return {"control_accuracy": None, "control_changed": None}
+        return []
     rng = np.random.default_rng(seed)
-    chosen = rng.choice(spare["kept"], size, replace=False).tolist()
-    after = predict_changed(model, dataset, {name: without_units(chosen)})
+    return rng.choice(spare["kept"], size, replace=False).tolist()
+
+
+def _describe_others(after: np.ndarray | None, dataset: Dataset, before) -> dict:
+    if after is None:
+        return {"control_accuracy": None, "control_changed": None}
     found = _compare(after, dataset, before)
     return {
         "control_accuracy": found["accuracy_after"],

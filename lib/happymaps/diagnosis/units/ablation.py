@@ -11,12 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from happymaps.backend import keras, tf
+from happymaps.base.progress import worked
 from happymaps.datasets import Dataset
-from happymaps.networks.batches import images_at_once
+from happymaps.networks.batches import bear, values_per_image, work_per_image
 from happymaps.networks.graph import functional_form, graph_nodes, is_graph
-from happymaps.networks.layers import find_layer, layer_path
+from happymaps.networks.layers import cut, find_layer, layer_path, layer_paths
 from happymaps.networks.outputs import output_kind, to_log_probabilities
 from happymaps.networks.training import has_class_outputs
+from happymaps.networks.unrolled import Unrolled
 
 _IMAGES_AT_ONCE = 128
 _COPIES = 2  # of the activations: of the whole network, and of the changed one
@@ -79,22 +81,24 @@ def ablate_sets(
             f"{len(dataset.class_names)} classes. Received: output shape "
             f"{model.output_shape}. Give a data set of the network's own classes."
         )
-    sets = [
-        {id(find_layer(model, path)): chosen for path, chosen in one.items()}
-        for one in sets
-    ]
-    kind, size = None, _images_at_once(model)
+    paths = list(dict.fromkeys(path for one in sets for path in one))
+    paths = paths or layer_paths(model)[-1:]  # nothing is taken out anywhere
+    layers, masks = _masks(model, paths, sets)
+    run = tf.function(
+        lambda images: _without(model, images, layers, masks),
+        autograph=False, reduce_retracing=True,
+    )  # fmt: skip
+    kind, size, work = None, *_images_at_once(model)
     losses, right = np.zeros(len(sets) + 1), np.zeros(len(sets) + 1)
     for start in range(0, len(dataset), size):
         labels = dataset.labels[start : start + size]
-        images = dataset.images[start : start + size]
-        run = _Pass(functional_form(model), [tf.constant(images)])
-        outputs = [run.outputs()[0], *(run.outputs(_silencer(one))[0] for one in sets)]
-        kind = kind or output_kind(model, outputs[0].numpy())
+        outputs = run(tf.constant(dataset.images[start : start + size])).numpy()
+        kind = kind or output_kind(model, outputs[0])
         for position, values in enumerate(outputs):
-            logs = to_log_probabilities(values.numpy(), kind)
+            logs = to_log_probabilities(values, kind)
             losses[position] -= logs[np.arange(len(labels)), labels].sum()
             right[position] += (logs.argmax(axis=1) == labels).sum()
+        worked(work * len(labels) * len(sets) / 2)
     losses, right = losses / len(dataset), right / len(dataset)
     return Ablation(
         losses[1:] - losses[0], right[1:] - right[0], float(losses[0]), float(right[0])
@@ -105,42 +109,71 @@ Change = Callable[[tf.Tensor], tf.Tensor]  # of a layer's output
 
 
 def predict_changed(
-    model: keras.Model, dataset: Dataset, changes: dict[str, Change]
-) -> np.ndarray:
+    model: keras.Model, dataset: Dataset, changes: Sequence[dict[str, Change]]
+) -> list[np.ndarray]:
     """Return the class index named for each image while outputs of layers are changed.
 
     Args:
         model: A classifier for `dataset`; it is not changed.
         dataset: Images in the range that the network takes.
-        changes: Path of a layer to a function of its output.
+        changes: Each the path of a layer to a function of its output.
+
+    Returns:
+        Of the network itself, then with each of the changes.
     """
-    by_layer = {id(find_layer(model, path)): each for path, each in changes.items()}
-    found, whole, size = [], [], _images_at_once(model)
+    changes = [
+        {id(find_layer(model, path)): each for path, each in one.items()}
+        for one in changes
+    ]
+    found, (size, _) = [], _images_at_once(model)
     for start in range(0, len(dataset), size):
         images = tf.constant(dataset.images[start : start + size])
         run = _Pass(functional_form(model), [images])
-        whole.append(run.outputs()[0].numpy())
-        found.append(run.outputs(by_layer)[0].numpy())
-    kind = output_kind(model, np.concatenate(whole))
-    return to_log_probabilities(np.concatenate(found), kind).argmax(axis=1)
+        parts = [run.outputs(one)[0].numpy() for one in ({}, *changes)]
+        found.append(parts)
+    outputs = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+    kind = output_kind(model, outputs[0])
+    return [to_log_probabilities(each, kind).argmax(axis=1) for each in outputs]
 
 
-def _images_at_once(model: keras.Model) -> int:
-    return images_at_once(model, _IMAGES_AT_ONCE, copies=_COPIES)
+def _images_at_once(model: keras.Model) -> tuple[int, float]:
+    """Return how many images memory bears, and the work of each."""
+    unrolled = Unrolled(model)
+    graph = keras.Model(unrolled.inputs, unrolled.outputs)
+    size = bear(values_per_image(graph), _IMAGES_AT_ONCE, copies=_COPIES)
+    return size, work_per_image(graph_nodes(graph))
 
 
-def _silencer(channels: dict[int, Sequence[int]]) -> dict[int, Change]:
-    """Return by layer a function that sets channels of its output to 0."""
+def _masks(model: keras.Model, paths: list[str], sets: Sequence[dict]) -> tuple:
+    """Return layers, and for each the factors of its channels, (sets, channels)."""
+    graph = cut(model, paths, pre_activation=False)
+    masks = []
+    for path, output in zip(paths, graph.outputs, strict=True):
+        mask = np.ones((len(sets), output.shape[-1]), np.float32)
+        for row, one in enumerate(sets):
+            mask[row, list(one.get(path, ()))] = 0
+        masks.append(mask)
+    return [find_layer(model, path) for path in paths], masks
 
-    def silence(values, chosen):
-        mask = np.ones(values.shape[-1], np.float32)
-        mask[list(chosen)] = 0
-        return values * tf.cast(mask, values.dtype)
 
-    return {
-        layer: lambda values, chosen=chosen: silence(values, chosen)
-        for layer, chosen in channels.items()
-    }
+def _without(model: keras.Model, images, layers: list, masks: list):
+    """Return the outputs, (1 + sets, images, outputs), the whole network's first."""
+    run = _Pass(functional_form(model), [images])
+    whole = run.outputs()[0]
+
+    def silenced(rows):
+        changes = {
+            id(layer): lambda values, row=row: values * tf.cast(row, values.dtype)
+            for layer, row in zip(layers, rows, strict=True)
+        }
+        return run.outputs(changes)[0]
+
+    rows = list(map(tf.constant, masks))
+    # One after the other, or the activations of several are in memory.
+    others = tf.map_fn(
+        silenced, rows, fn_output_signature=whole.dtype, parallel_iterations=1
+    )
+    return tf.concat([whole[None], others], axis=0)
 
 
 class _Pass:

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from happymaps.backend import keras
+from happymaps.backend import keras, tf
+from happymaps.base.progress import worked
 from happymaps.maps.scoring import LEAKY_SLOPE
-from happymaps.networks.batches import bear, values_per_image
+from happymaps.networks.batches import bear, values_per_image, work_per_image
+from happymaps.networks.graph import graph_nodes
 from happymaps.networks.layers import cut
 
 _IMAGES_AT_ONCE = 64
@@ -54,8 +56,11 @@ def measure_activity(model: keras.Model, layer: str, images: np.ndarray) -> Acti
     moments = _Moments(after.shape[-1])
     on, lows, highs, happy, sad = [], [], [], [], []
     borne = bear(values_per_image(network), _IMAGES_AT_ONCE)
+    work = work_per_image(graph_nodes(network))
+    run = tf.function(lambda given: network(given, training=False), autograph=False,
+                      reduce_retracing=True)  # fmt: skip
     for part in _parts(images, np.prod([*map(int, after.shape[1:])]), borne):
-        inside, outputs = (values.numpy() for values in network(part, training=False))
+        inside, outputs = (values.numpy() for values in run(tf.constant(part)))
         flat, flat_outputs = (v.reshape(-1, v.shape[-1]) for v in (inside, outputs))
         on.append((flat_outputs > 0).sum(axis=0))
         lows.append(flat.min(axis=0))
@@ -63,6 +68,7 @@ def measure_activity(model: keras.Model, layer: str, images: np.ndarray) -> Acti
         happy.append(channel_scores(inside, 1))
         sad.append(channel_scores(inside, -1))
         moments.add(flat_outputs)
+        worked(len(part) * work)
     mean, still, correlations = moments.finish()
     return Activity(
         np.sum(on, axis=0) / moments.count,
@@ -84,11 +90,13 @@ def channel_scores(inside: np.ndarray, sign: int) -> np.ndarray:
         inside: Pre-activations, shape (images, channels) or (images, ..., channels).
         sign: +1 or -1.
     """
-    values = sign * inside.astype(np.float64)
-    if values.ndim == 2:
-        return values
-    leaky = np.where(values > 0, values, LEAKY_SLOPE * values)
-    return leaky.mean(axis=tuple(range(1, values.ndim - 1)))
+    if inside.ndim == 2:
+        return sign * inside.astype(np.float64)
+    # leaky_relu(v) = (1 + a) / 2 v + (1 - a) / 2 |v|: two means, no copy of doubles.
+    axes = tuple(range(1, inside.ndim - 1))
+    mean = inside.mean(axis=axes, dtype=np.float64)
+    size = np.abs(inside).mean(axis=axes, dtype=np.float64)
+    return sign * (1 + LEAKY_SLOPE) / 2 * mean + (1 - LEAKY_SLOPE) / 2 * size
 
 
 def gray_scores(
@@ -133,10 +141,11 @@ class _Moments:
     def add(self, values: np.ndarray) -> None:
         """Take in values of shape (rows, channels)."""
         if self._shift is None:  # sums of squares of large values would cancel
-            self._shift = values.mean(axis=0, dtype=np.float64)
+            mean = values.mean(axis=0, dtype=np.float64)
+            self._shift = mean.astype(values.dtype)
         centered = values - self._shift
         self.count += len(values)
-        self._sum += centered.sum(axis=0)
+        self._sum += centered.sum(axis=0, dtype=np.float64)
         self._products += centered.T @ centered
 
     def finish(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

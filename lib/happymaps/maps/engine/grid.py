@@ -1,5 +1,6 @@
 """A grid of maps, cut into batches: maps that read the same layers run together."""
 
+import functools
 import threading
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from happymaps.backend import keras, tf
-from happymaps.base.progress import progress_bar
+from happymaps.base.progress import meter, progress_bar
 from happymaps.maps.engine.batch_sizes import plan_batches
 from happymaps.maps.engine.compile_cache import loop_for
 from happymaps.maps.engine.gradient_ascent import Batch
@@ -16,6 +17,7 @@ from happymaps.maps.engine.starts import Starts
 from happymaps.maps.labels import label_maps, label_points
 from happymaps.maps.scoring import SIGNS, BatchedObjectives, group_by_layers
 from happymaps.maps.settings import AscentSettings
+from happymaps.networks.batches import WAY_BACK
 from happymaps.networks.models import fingerprint
 from happymaps.networks.randomness import tell_of_randomness
 
@@ -76,12 +78,13 @@ def _optimize(
     found, chosen = {}, points["objective"]
     objectives = axes["objective"]
     total = len(chosen) * (settings.num_steps + 1)
-    lock = threading.Lock()
+    lock, worked = threading.Lock(), meter()
     with progress_bar(total, f"{len(chosen)} maps", "step") as bar:
 
-        def advance(steps: int) -> None:
+        def advance(steps: int, work: float) -> None:
             with lock:
                 bar.update(steps)
+                worked(steps * work)
 
         for group in group_by_layers(objectives):
             batched = BatchedObjectives(
@@ -94,7 +97,9 @@ def _optimize(
                 families = _families(padded, len(part), len(axes["seed"]))
                 rows = batched.rows(np.searchsorted(group, chosen[padded]), families)
                 maps = _take(batch, padded)._replace(rows=rows)
-                return _run_batch(ascent, maps, part, advance, on_images)
+                work = WAY_BACK * batched.network.work_per_image
+                tell = functools.partial(advance, work=work)
+                return _run_batch(ascent, maps, part, tell, on_images)
 
             members = np.flatnonzero(np.isin(chosen, group))
             plan = plan_batches(len(members), batched, regularizers, settings)

@@ -8,7 +8,7 @@ from happymaps.backend import keras, tf
 from happymaps.maps.forward import layers as fast_layers
 from happymaps.maps.forward import pooling as fast_pooling
 from happymaps.maps.forward.weights import WeightValues
-from happymaps.networks.batches import values_per_image
+from happymaps.networks.batches import values_per_image, work_per_image
 from happymaps.networks.graph import graph_form, graph_nodes
 
 # Layers whose numbers for an image were seen to be the same bits alone and beside any
@@ -36,6 +36,7 @@ class NetworkPass:
         batch_multiple: In batches of whole multiples of it, the rounding of an image's
             numbers does not depend on the images beside it, as seen with AVX-512.
         values_per_image: How many numbers all layers together make of an image.
+        work_per_image: See `networks.batches`.
         weights: What is read on the way.
 
     Args:
@@ -54,6 +55,7 @@ class NetworkPass:
         self._variables = [(v, self.weights.add(v)) for v in variables.values()]
         nodes = graph_nodes(network)
         self.values_per_image = values_per_image(network)
+        self.work_per_image = work_per_image(nodes)
         multiples = (_multiple(node.operation) for node in nodes)
         self.batch_multiple = max(multiples, default=1)
 
