@@ -12,6 +12,7 @@ import numpy as np
 
 from happymaps.backend import keras, tf
 from happymaps.maps.forward.weights import WeightValues
+from happymaps.maps.fusion import fused
 
 
 def is_plain_pooling(layer) -> bool:
@@ -50,22 +51,12 @@ def _pooling(size: tuple[int, int], bias: Callable | None) -> Callable:
         added = () if bias is None else (bias(),)
 
         def gradient(upstream):
-            return _compiled(_backward, size, (values, upstream), added)
+            return fused(functools.partial(_backward, size), (values, upstream), added)
 
-        return _compiled(_forward, size, (values,), added), gradient
+        forward = functools.partial(_forward, size)
+        return fused(forward, (values,), added), gradient
 
     return run
-
-
-def _compiled(function: Callable, size: tuple[int, int], values: tuple, added: tuple):
-    # A concrete function, because TensorFlow takes those of several layers for one that
-    # is traced again and again, and warns.
-    specs = [tf.TensorSpec([None, *v.shape[1:]], v.dtype) for v in values]
-    specs += [tf.TensorSpec(bias.shape, bias.dtype) for bias in added]
-    compiled = tf.function(
-        functools.partial(function, size), jit_compile=True, autograph=False
-    )
-    return compiled.get_concrete_function(*specs)(*values, *added)
 
 
 def _windows(values, size: tuple[int, int]) -> list:
@@ -79,20 +70,20 @@ def _windows(values, size: tuple[int, int]) -> list:
 
 
 def _forward(size: tuple[int, int], values, bias=None):
-    largest = _largest(_windows(values, size))
-    return largest if bias is None else tf.nn.relu(largest + bias)
+    highest = largest(_windows(values, size))
+    return highest if bias is None else tf.nn.relu(highest + bias)
 
 
 def _backward(size: tuple[int, int], values, upstream, bias=None):
     windows = _windows(values, size)
-    largest = _largest(windows)
+    highest = largest(windows)
     if bias is not None:
-        upstream = tf.where(largest + bias > 0, upstream, 0.0)
+        upstream = tf.where(highest + bias > 0, upstream, 0.0)
     # Of equal values the first gets it all, as in TensorFlow.
     last = len(windows) - 1
-    chosen = tf.fill(tf.shape(largest), float(last))
+    chosen = tf.fill(tf.shape(highest), float(last))
     for place in reversed(range(last)):
-        chosen = tf.where(windows[place] >= largest, float(place), chosen)
+        chosen = tf.where(windows[place] >= highest, float(place), chosen)
     places = np.arange(len(windows), dtype=np.float32).reshape(1, 1, size[0], 1, -1, 1)
     routed = tf.where(
         tf.equal(chosen[:, :, None, :, None], places),
@@ -105,8 +96,6 @@ def _backward(size: tuple[int, int], values, upstream, bias=None):
     return tf.pad(inside, ((0, 0), (0, rows - high), (0, columns - wide), (0, 0)))
 
 
-def _largest(windows: list):
-    largest = windows[0]
-    for values in windows[1:]:
-        largest = tf.maximum(largest, values)
-    return largest
+def largest(windows: list):
+    """Return the largest of several tensors, value by value."""
+    return functools.reduce(tf.maximum, windows)
