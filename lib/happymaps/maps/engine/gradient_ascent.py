@@ -50,6 +50,7 @@ class _State(NamedTuple):
     best_score: tf.Tensor
     best_step: tf.Tensor
     plateau: tuple  # loss to improve on, steps waited, last loss and score; or empty
+    looked: tuple  # sum over steps of the size of the image's gradient; or empty
 
 
 class Compiled:
@@ -82,6 +83,7 @@ class Ascent:
         self._regularizers = regularizers
         self._settings = settings
         self._compiled = compiled
+        self._accumulates = getattr(settings.parameterization, "accumulates", False)
 
     def run(
         self,
@@ -124,6 +126,7 @@ class Ascent:
             "loss_history": history[0],
             "score_history": history[1],
             "has_stopped": self._has_stopped(state).numpy(),
+            **self._mean_gradients(state),
         }
 
     def _climb(self, state: _State, batch: Batch, on_steps, on_images) -> tuple:
@@ -187,10 +190,17 @@ class Ascent:
         if self._settings.tolerance is not None:
             plateau = (infinite, none, score, score)
         optimizer = self._settings.optimizer.start(parameters)
-        return _State(parameters, optimizer, images, infinite, score, none, plateau)
+        looked = (tf.zeros_like(images[..., 0]),) if self._accumulates else ()
+        return _State(
+            parameters, optimizer, images, infinite, score, none, plateau, looked
+        )
 
     def _penalties(self, images) -> dict[str, np.ndarray]:
         return {f"penalty_{r.name}": r(images).numpy() for r in self._regularizers}
+
+    def _mean_gradients(self, state: _State) -> dict[str, np.ndarray]:
+        steps = self._settings.num_steps + 1
+        return {"accumulated_gradient": each.numpy() / steps for each in state.looked}
 
     def _has_stopped(self, state: _State):
         if not state.plateau:
@@ -231,7 +241,8 @@ class Ascent:
     def _take_step(self, state: _State, batch: Batch, step) -> tuple:
         """Return the next state, and the loss and score of this one (2, maps)."""
         settings = self._settings
-        loss, score, images, gradient = self._evaluate(state.parameters, batch, step)
+        found = self._evaluate(state.parameters, batch, step)
+        loss, score, images, gradient, *felt = found
         better = loss < state.best_loss
         values = tf.stack([loss, score])
         low, high = settings.input_range
@@ -253,6 +264,10 @@ class Ascent:
             best_loss=tf.where(better, loss, state.best_loss),
             best_score=tf.where(better, score, state.best_score),
             best_step=tf.where(better, step, state.best_step),
+            looked=tuple(
+                looked + tf.reduce_sum(tf.abs(each), axis=-1)
+                for looked, each in zip(state.looked, felt, strict=True)
+            ),
         )
         if stopped is not None:
             state = state._replace(plateau=self._wait(state, values))
@@ -278,8 +293,9 @@ class Ascent:
             loss = -score
             for position, regularizer in enumerate(self._regularizers):
                 loss += batch.weights[:, position] * regularizer(images)
-        gradient = tape.gradient(loss, parameters, unconnected_gradients="zero")
-        return loss, score, images, gradient
+        sources = (parameters, images) if self._accumulates else (parameters,)
+        gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
+        return loss, score, images, *gradients
 
 
 def _per_map(values, like):
