@@ -24,7 +24,9 @@ _START_SPREAD = 0.05  # of the noise that maps start from, see `start_images`
 _FIRST = 0.1  # standard deviations along each eigenimage that a start is away
 _HALF_RANGE = 3.0  # standard deviations: few coordinates lie beyond
 _MOST_COMPONENTS = 256  # that a choice by likelihood looks at
-_LARGE = 20_000_000  # values of all images: beyond, single precision and random sketches
+_LARGE = (
+    20_000_000  # values of all images: beyond, single precision and random sketches
+)
 _HELD_OUT = 5  # every fifth image
 _AT_ONCE = 64  # images
 _FEWEST = 4

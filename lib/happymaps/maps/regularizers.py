@@ -133,15 +133,19 @@ class Unlikely:
 
     Args:
         prior: What `fit_prior` returns.
-        weight: Factor of the penalty, >= 0.
+        weight: Factor of the penalty, >= 0; None for that of a rule, which differs
+            from objective to objective: half the root mean square of the score's slope
+            along the coordinates (see `happymaps.maps.unlikely_weights`). The result
+            of `maximize` has it as `weight_unlikely`.
     """
 
     prior: Prior
-    weight: float = 0.1
+    weight: float | None = 0.1
     name = "unlikely"
 
     def __post_init__(self) -> None:
-        _check_weight("Unlikely", self.weight)
+        if self.weight is not None:
+            _check_weight("Unlikely", self.weight)
         if not isinstance(self.prior, Prior):
             raise ValueError(
                 f"Unlikely needs a prior of fit_prior(images). Received: "
