@@ -109,11 +109,11 @@ def fit_maco(images: np.ndarray) -> Maco:
             "Expected images (images, height, width, channels) or signals (images, "
             f"length, channels). Received: shape {images.shape}."
         )
-    colors = images.reshape(-1, images.shape[-1])
-    colors = np.linalg.eigh(np.atleast_2d(np.cov(colors, rowvar=False)))[1][:, ::-1]
-    # So that the mean of the largest, brightness, is positive: it has no phase.
-    colors = colors * np.where(images.mean(axis=(*range(images.ndim - 1),)) @ colors < 0,
-                               -1, 1)  # fmt: skip
+    flat = images.reshape(-1, images.shape[-1])
+    average = flat.mean(axis=0, dtype=np.float64)
+    colors = np.linalg.eigh(np.atleast_2d(np.cov(flat, rowvar=False)))[1][:, ::-1]
+    # So that the mean, which has no phase, is positive along each of them.
+    colors = colors * np.where(average @ colors < 0, -1, 1)
     total = 0.0
     for image in images:
         total = total + np.abs(_spectrum(image.astype(np.float64) @ colors))

@@ -199,8 +199,10 @@ class Ascent:
         return {f"penalty_{r.name}": r(images).numpy() for r in self._regularizers}
 
     def _mean_gradients(self, state: _State) -> dict[str, np.ndarray]:
-        steps = self._settings.num_steps + 1
-        return {"accumulated_gradient": each.numpy() / steps for each in state.looked}
+        if not state.looked:
+            return {}
+        (looked,) = state.looked
+        return {"accumulated_gradient": looked.numpy() / (self._settings.num_steps + 1)}
 
     def _has_stopped(self, state: _State):
         if not state.plateau:
