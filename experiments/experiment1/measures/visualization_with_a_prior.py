@@ -125,7 +125,7 @@ def compare_looks(
     """
     from happymaps.maps.maximization import maximize
     from happymaps.maps.objectives import logit
-    from happymaps.maps.priors import fit_prior
+    from happymaps.maps.prior_fitting import fit_prior
     from happymaps.maps.regularizers import LpNorm, TotalVariation, Unlikely
     from happymaps.networks.models import randomize_weights
 

@@ -11,13 +11,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from happymaps.maps.maco import Maco, fade, fit_maco
 from happymaps.maps.optimizers import Adam
 from happymaps.maps.parameterizations import Fourier
-from happymaps.maps.priors import Prior, fit_prior
+from happymaps.maps.prior_fitting import quick_prior
+from happymaps.maps.priors import Prior
 from happymaps.maps.regularizers import Unlikely
 from happymaps.maps.transforms import Jitter, Pad, Rotate, Scale
 from happymaps.networks.checks import check_choice
 
+__all__ = ["LOOKS", "Maco", "Prior", "fade", "fit_maco"]
 LOOKS = ("study", "smooth", "natural")
 _DECIDED = ("optimizer", "parameterization", "transforms", "regularizers")
 _PAD_SHARE = 16  # of the shortest side, the padding and the shift
@@ -82,7 +85,7 @@ def _smooth(shape: tuple[int, ...], input_range: tuple) -> dict:
 
 
 def _natural(prior: Prior | np.ndarray) -> dict:
-    prior = prior if isinstance(prior, Prior) else fit_prior(prior)
+    prior = prior if isinstance(prior, Prior) else quick_prior(np.asarray(prior))
     return {
         "optimizer": Adam(),
         "parameterization": prior,

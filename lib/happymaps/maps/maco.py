@@ -109,6 +109,8 @@ def fit_maco(images: np.ndarray) -> Maco:
             "Expected images (images, height, width, channels) or signals (images, "
             f"length, channels). Received: shape {images.shape}."
         )
+    if not np.isfinite([images.min(), images.max()]).all():
+        raise ValueError("Expected finite images. Received: NaN or infinity in them.")
     flat = images.reshape(-1, images.shape[-1])
     average = flat.mean(axis=0, dtype=np.float64)
     colors = np.linalg.eigh(np.atleast_2d(np.cov(flat, rowvar=False)))[1][:, ::-1]
@@ -117,8 +119,6 @@ def fit_maco(images: np.ndarray) -> Maco:
     total = 0.0
     for image in images:
         total = total + np.abs(_spectrum(image.astype(np.float64) @ colors))
-    if not np.isfinite(total).all():
-        raise ValueError("Expected finite images. Received: NaN or infinity in them.")
     amplitudes = total / len(images)
     mean = (0,) * (images.ndim - 2)
     amplitudes[mean] = _spectrum(images.mean(axis=0, dtype=np.float64) @ colors)[

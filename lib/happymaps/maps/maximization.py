@@ -87,7 +87,8 @@ def maximize(
             parameterization, transforms and regularizers: waves, moved a little in each
             step. So does `"natural"`: eigenimages of real images, with `Unlikely` at
             the weight of a rule. It shows what the images hold, and nothing else.
-        prior: For `look="natural"`: what `fit_prior` returns, or the images for it.
+        prior: For `look="natural"`: what `fit_prior` returns; or images, of which
+            as many are taken for it as take seconds.
         regularizers: Functions of images with `weight` and `name`. None: `LpNorm()` and
             `TotalVariation()`, or nothing for rows of a table.
         seeds: Random starts: a count (0, 1, ...) or the seeds themselves. The start is

@@ -5,14 +5,13 @@ optimizer, random numbers and stop. Shapes do not change from step to step, so t
 loop can be compiled as a whole.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from happymaps.backend import has_gpu, tf
-from happymaps.maps.engine import single_thread
+from happymaps.backend import tf
+from happymaps.maps.engine.compiling import Compiled, compile_part
 from happymaps.maps.engine.parallel_batches import check_stopped
 from happymaps.maps.scoring import BatchedObjectives
 from happymaps.maps.settings import AscentSettings
@@ -51,14 +50,6 @@ class _State(NamedTuple):
     best_step: tf.Tensor
     plateau: tuple  # loss to improve on, steps waited, last loss and score; or empty
     looked: tuple  # sum over steps of the size of the image's gradient; or empty
-
-
-class Compiled:
-    """Compiled `parts` of a loop, by name, without weights, and a `lock` for them."""
-
-    def __init__(self) -> None:
-        self.parts = {}
-        self.lock = threading.Lock()
 
 
 class Ascent:
@@ -159,29 +150,8 @@ class Ascent:
         parts, name = self._compiled.parts, function.__name__
         with self._compiled.lock:
             if name not in parts:
-                parts[name] = self._compile(function, arguments)
+                parts[name] = compile_part(self._batched.network, function, arguments)
         return parts[name](self._batched.network.weights.tensors, *arguments)
-
-    def _compile(self, function: Callable, arguments: tuple) -> Callable:
-        """Return a function of the network's weights and of arguments like these."""
-        weights = self._batched.network.weights
-
-        def run(tensors, *arguments):
-            with weights.replaced(tensors):
-                return function(*arguments)
-
-        # Concrete functions, because TensorFlow takes the loops of one session after
-        # another for one function that is traced again and again, and warns. Compiled
-        # whole by XLA on a GPU; on a processor its convolutions are eight times slower.
-        compiled = tf.function(
-            run, autograph=False, jit_compile=has_gpu() or None
-        ).get_concrete_function(
-            [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in weights.tensors],
-            *(_any_length(argument) for argument in arguments),
-        )
-        small = single_thread.pays(self._batched.network.values_per_image)
-        alone = small and single_thread.can_run(compiled)
-        return single_thread.SingleThread(compiled) if alone else compiled
 
     def _first_state(self, parameters, images, score) -> _State:
         infinite = tf.fill(tf.shape(score), np.float32(np.inf))
@@ -303,16 +273,3 @@ class Ascent:
 def _per_map(values, like):
     """Return values (maps,) with as many axes of length 1 as `like` has more."""
     return tf.reshape(values, [-1, *[1] * (len(like.shape) - 1)])
-
-
-def _any_length(argument):
-    # The number of images is everywhere the first axis; that of steps may vary too.
-    def spec(value):
-        shape = [None, *value.shape[1:]][: value.shape.rank]
-        return tf.TensorSpec(shape, value.dtype)
-
-    specs = tf.nest.map_structure(spec, argument)
-    if isinstance(specs, Batch):
-        draws = tf.TensorSpec([None, None, specs.random.shape[2]])
-        specs = specs._replace(random=draws)
-    return specs
