@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
+from experiments.experiment1.measures.map_readers import (
+    Judge,
+    correlate,
+    likeness,
+    open_digits,
+)
 from happymaps.base.sweepable import Source, TrainedSource, sweepable
 from happymaps.base.variable_labels import label_variables
-from happymaps.datasets import Dataset, split_dataset
-from happymaps.evidence.similarity import likeness_table
+from happymaps.datasets import Dataset
 
 if TYPE_CHECKING:
     from happymaps.backend import keras
-    from happymaps.maps.priors import Prior
 
 LOOKS = ("pixels", "waves", "prior", "prior, shuffled weights", "class mean")
 FACTORS = (0.25, 1.0, 4.0)  # of the rule's weight
@@ -22,7 +25,6 @@ _POSES = Source(target="pose")
 _TV_WEIGHT = 10.0  # of the study for dense units
 _FILTER_TV_WEIGHT = 0.01  # of the study for filters
 _NUM_BEST = 9  # real images that stand for what a filter sees
-_DIGITS = (8, 8, 1)
 _MEANINGS = {
     "image": ("maps of the outputs", "pixel range"),
     "score": ("score of a map", "activation"),
@@ -148,7 +150,7 @@ def compare_looks(
     means = np.stack([learned.images[learned.labels == k].mean(axis=0)
                       for k in range(len(classes))])  # fmt: skip
     images["class mean"] = np.repeat(means[:, None], num_starts, axis=1)
-    judge = _Judge(others, learned, held_out, prior)
+    judge = Judge(others, learned, held_out, prior)
     rule = found["prior"].weight_unlikely.isel(seed=0)
     rows = {}
     for factor in FACTORS:
@@ -179,9 +181,9 @@ def compare_looks(
         "sweep_named": ("factor", [row["named"] for row in rows.values()]),
         "sweep_likelihood": ("factor", [row["likelihood"] for row in rows.values()]),
         "weight": ("output", rule.values),
-        "far_own": _likeness(_stack(far))[0],
+        "far_own": likeness(_stack(far))[0],
         "more_than_mean": np.mean(
-            [_correlate(maps[0] - whole, mean - whole)
+            [correlate(maps[0] - whole, mean - whole)
              for maps, mean in zip(images["prior"], means, strict=True)]
         ),
         "components": len(prior.variances),
@@ -193,39 +195,6 @@ def compare_looks(
         variables |= _measure_filters(model, held_out, layer, num_filters, ways)
         coordinates["filter_look"] = list(ways)
     return label_variables(xr.Dataset(variables, coordinates), _MEANINGS)
-
-
-class _Judge:
-    """Reads maps: other networks, classifiers of pixels, the likelihood."""
-
-    def __init__(self, others, learned: Dataset, held_out: Dataset, prior: "Prior"):
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.neighbors import NearestCentroid
-
-        self._others, self._data, self._prior = others, learned, prior
-        flat = learned.images.reshape(len(learned), -1)
-        self._linear = LogisticRegression(max_iter=300).fit(flat, learned.labels)
-        self._nearest = NearestCentroid().fit(flat, learned.labels)
-        self._real = np.median(prior.log_likelihood(held_out.images))
-
-    def read(self, maps: np.ndarray) -> dict[str, float]:
-        """Return what there is to say of maps (outputs, starts, y, x, color)."""
-        from happymaps.networks.batches import run
-
-        flat = maps.reshape(-1, *maps.shape[2:])
-        labels = np.repeat(np.arange(len(maps)), maps.shape[1])
-        said = [run(other, flat).argmax(axis=1) for other in self._others]
-        likelihood = np.median(self._prior.log_likelihood(flat)) - self._real
-        own, between = _likeness(maps)
-        vectors = flat.reshape(len(flat), -1)
-        return {
-            "named": np.mean([named == labels for named in said]),
-            "nearest": np.mean(self._nearest.predict(vectors) == labels),
-            "linear": np.mean(self._linear.predict(vectors) == labels),
-            "own": own,
-            "between": between,
-            "likelihood": likelihood / flat[0].size,
-        }
 
 
 def _measure_filters(model, dataset: Dataset, layer: str, count: int, ways) -> dict:
@@ -243,8 +212,8 @@ def _measure_filters(model, dataset: Dataset, layer: str, count: int, ways) -> d
         images.append(_stack(maps))
         rows.append(
             (
-                _share_found(images[-1], seen),
-                _likeness(images[-1])[0],
+                share_found(images[-1], seen),
+                likeness(images[-1])[0],
                 np.median(maps.score_end.values / real.max(axis=1)[:, None]),
             )
         )
@@ -257,7 +226,7 @@ def _measure_filters(model, dataset: Dataset, layer: str, count: int, ways) -> d
     }
 
 
-def _share_found(maps: np.ndarray, seen: np.ndarray) -> float:
+def share_found(maps: np.ndarray, seen: np.ndarray) -> float:
     """Return the share of maps that are likest what their own filter sees.
 
     Args:
@@ -265,7 +234,7 @@ def _share_found(maps: np.ndarray, seen: np.ndarray) -> float:
         seen: Mean of each filter's best real images less that of all, (filters, ...).
     """
     maps = maps - maps.mean(axis=0)
-    table = [[[_correlate(m, s) for s in seen] for m in starts] for starts in maps]
+    table = [[[correlate(m, s) for s in seen] for m in starts] for starts in maps]
     right = np.argmax(table, axis=2) == np.arange(len(maps))[:, None]
     return float(right.mean())
 
@@ -283,24 +252,11 @@ def _scores(model, objectives, images: np.ndarray) -> np.ndarray:
     return np.stack([table[k, k] for k in range(len(images))])
 
 
-def _likeness(maps: np.ndarray) -> tuple[float, float]:
-    """Return the mean correlation of one output's maps, and of different ones'."""
-    table = likeness_table(maps, "raw")
-    same = np.eye(len(table), dtype=bool)
-    return np.nanmean(table[same]), np.nanmean(table[~same])
-
-
-def _correlate(first: np.ndarray, second: np.ndarray) -> float:
-    if not np.ptp(first) or not np.ptp(second):
-        return 0.0
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
-
-
 def _open(source: Source, split: str, num_networks: int):
     from happymaps.networks.study import open_study
 
     if source.dataset == "digits":
-        return _open_digits(source.seed, num_networks)
+        return open_digits(num_networks)
     folds = max(5, num_networks)
     studies = [
         open_study(**{**source.arguments(), "seed": k}, split=split, num_folds=folds)
@@ -308,25 +264,3 @@ def _open(source: Source, split: str, num_networks: int):
     ]
     own = studies[source.seed]
     return [study.model for study in studies], own.learned, own.held_out
-
-
-def _open_digits(seed: int, num_networks: int):
-    """Return networks for scikit-learn's digits, trained on four fifths of them."""
-    from sklearn.datasets import load_digits
-
-    from happymaps.networks.models import build_cnn
-    from happymaps.networks.training import train
-
-    pixels, labels = load_digits(return_X_y=True)
-    names = tuple(map(str, range(10)))
-    images = (pixels.reshape(-1, *_DIGITS) / 16).astype(np.float32)
-    digits = Dataset(
-        "digits", images, labels.astype(np.int64), names, pd.DataFrame(index=labels)
-    )
-    learned, held_out = split_dataset(digits, by="image", seed=0)
-    networks = [
-        train(build_cnn(_DIGITS, 10, filters=(16,), dense_units=(32,), seed=k), learned,
-              seed=k).model
-        for k in range(num_networks)
-    ]  # fmt: skip
-    return networks, learned, held_out

@@ -22,6 +22,7 @@ def fit_prior(
 ) -> Prior:
     """Return what images look like, as a normal distribution in few directions.
 
+    The variance in every direction is at least that of rounding to 256 levels.
     scikit-learn's `PCA`: eigenimages are exact for few or small images; beyond 20
     million values they come from a random sketch (Halko et al. 2011,
     doi:10.1137/090771806), in single precision.
@@ -45,8 +46,8 @@ def fit_prior(
     return Prior(
         fitted.mean_.reshape(images.shape[1:]),
         fitted.components_.reshape(-1, *images.shape[1:]),
-        fitted.explained_variance_,
-        float(_positive(fitted.noise_variance_)),
+        np.maximum(fitted.explained_variance_, _least_noise(images)),
+        float(max(fitted.noise_variance_, _least_noise(images))),
         (float(images.min()), float(images.max())),
     )
 
@@ -105,10 +106,11 @@ def _choose_number(images: np.ndarray, most: int, seed: int) -> int:
     if most < 1:
         return 1
     fitted = _fit(learned, most, seed)
-    variances = fitted.explained_variance_
+    variances = np.maximum(fitted.explained_variance_, _least_noise(images))
     total = variances.sum() + fitted.noise_variance_ * (rank - most)
     counts = np.arange(1, most + 1)
-    noise = _positive((total - np.cumsum(variances)) / (rank - counts))
+    noise = (total - np.cumsum(variances)) / (rank - counts)
+    noise = np.maximum(noise, _least_noise(images))
     flat = held_out.reshape(len(held_out), -1) - fitted.mean_
     squares = np.mean(np.square(flat @ fitted.components_.T, dtype=np.float64), axis=0)
     rest = np.mean(np.sum(np.square(flat, dtype=np.float64), axis=1))
@@ -118,5 +120,10 @@ def _choose_number(images: np.ndarray, most: int, seed: int) -> int:
     return int(counts[np.argmin(loss)])
 
 
-def _positive(variance):
-    return np.maximum(variance, np.finfo(np.float32).tiny)
+def _least_noise(images: np.ndarray) -> float:
+    """Return the variance that rounding to 256 levels leaves.
+
+    Pixels that are the same in all images would else have none, and whatever touched
+    them would be infinitely unlikely.
+    """
+    return (float(images.max() - images.min()) / 255) ** 2 / 12

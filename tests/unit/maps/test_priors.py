@@ -57,6 +57,18 @@ def test_the_number_is_the_planted_one_and_a_sketch_finds_the_same(monkeypatch, 
     assert sketch.noise_variance == pytest.approx(prior.noise_variance, rel=1e-3)
 
 
+def test_pixels_that_never_vary_leave_a_finite_likelihood():
+    images = draw(100)
+    images[:, 0] = 0
+    prior = fit_prior(images)
+    least = (np.ptp(images) / 255) ** 2 / 12
+    assert prior.noise_variance >= least * (1 - 1e-9)
+    touched = images[:1].copy()
+    touched[:, 0] = 0.1
+    charged = prior.unlikeliness(touched) - prior.unlikeliness(images[:1])
+    np.testing.assert_allclose(charged, 4 * 0.1**2 / prior.noise_variance, rtol=1e-6)
+
+
 def test_samples_have_the_mean_and_the_covariance(prior):
     samples = prior.sample(40_000, seed=1).reshape(-1, 12)
     rows = prior.eigenimages.reshape(3, 12)

@@ -12,6 +12,7 @@ import numpy as np
 
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
+from happymaps.evidence.similarity import pairwise_similarity
 from happymaps.maps.maximization import maximize
 from happymaps.maps.objectives import Objective, logit
 from happymaps.maps.prior_fitting import quick_prior
@@ -206,9 +207,8 @@ def _named(others, dataset: Dataset, maps: np.ndarray, classes) -> np.ndarray:
 
 
 def _correlate(first: np.ndarray, second: np.ndarray) -> float:
-    if not np.ptp(first) or not np.ptp(second):
-        return 0.0
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+    found = pairwise_similarity(np.stack([first, second]), "raw")[0, 1]
+    return float(np.nan_to_num(found))
 
 
 def _share(part: float, whole: float) -> float | None:
