@@ -1,7 +1,8 @@
 """Open up Keras networks: what their neurons look for, and what is wrong with them.
 
 The names of every day are here; the others are in namespaces: `attribution` and its
-`evaluation`, `datasets`, `evidence`, `kernels`, `measures`, `networks`, `plots`.
+`evaluation`, `datasets`, `evidence`, `kernels`, `measures`, `networks`, `plots`,
+`priors`.
 """
 
 import importlib
@@ -25,6 +26,7 @@ _HOMES = {
     "Sharpness": "maps.regularizers",
     "Thresholds": "diagnosis.units.thresholds",
     "TotalVariation": "maps.regularizers",
+    "Unlikely": "maps.regularizers",
     "channel": "maps.objectives",
     "contact_sheet": "plots.sheets",
     "convolution_layers": "networks.inspection",
@@ -35,6 +37,7 @@ _HOMES = {
     "direction": "maps.objectives",
     "diversity": "maps.objectives",
     "explore": "explorer.opening",
+    "fit_prior": "maps.prior_fitting",
     "interpolate": "maps.objectives",
     "layer": "maps.objectives",
     "layer_kernels": "networks.inspection",
@@ -64,6 +67,7 @@ _NAMESPACES = {
     "measures": ".maps.measures",
     "networks": ".networks",
     "plots": ".plots",
+    "priors": ".maps.looks",
 }
 _find, __dir__, __all__ = lazy_names("happymaps", _HOMES | _NAMESPACES)
 

@@ -13,6 +13,7 @@ from happymaps.explorer.settings import (
     parse_channels,
     weight_choices,
 )
+from happymaps.maps.looks import LOOKS
 
 _WIDE = {"width": "310px"}
 _STYLE = {"description_width": "70px"}
@@ -45,6 +46,10 @@ class Controls:
             tooltips=["What excites the channels most", "What excites them least"],
             style={"button_width": "112px"},
         )  # fmt: skip
+        self.look = widgets.Dropdown(
+            options=LOOKS, value=settings.look, description="Look", **options
+        )
+        self.look.tooltip = "study heeds both weights; natural needs images"
         self.tv_weight, self.lp_weight = (
             widgets.SelectionSlider(
                 options=weight_choices(value), value=value, description=name, **options
@@ -129,8 +134,9 @@ class Controls:
         sign = widgets.HBox([self.sign], layout=browse.layout)
         run = widgets.HBox([self.cancel, self.again], layout=browse.layout)
         parts = [
-            self.layer, self.channels, self.hint, browse, sign, self.tv_weight,
-            self.lp_weight, self.num_seeds, self.num_steps, run, self.status,
+            self.layer, self.channels, self.hint, browse, sign, self.look,
+            self.tv_weight, self.lp_weight, self.num_seeds, self.num_steps,
+            run, self.status,
         ]  # fmt: skip
         left = widgets.VBox(parts, layout={"width": "330px", "flex": "0 0 auto"})
         right = widgets.Box([self.picture], layout={"flex": "1 1 420px"})

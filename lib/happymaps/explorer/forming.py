@@ -1,6 +1,7 @@
 """Maps as they form, and the real images that excite the same units most."""
 
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable
 
@@ -13,6 +14,8 @@ from happymaps.explorer.settings import MapSettings, check_channels
 from happymaps.explorer.worker import StopError
 from happymaps.maps.maximization import maximize
 from happymaps.maps.objectives import Objective, channel, unit
+from happymaps.maps.prior_fitting import quick_prior
+from happymaps.maps.priors import Prior
 from happymaps.maps.regularizers import LpNorm, TotalVariation
 from happymaps.maps.scoring import layer_objectives, score_images
 from happymaps.networks.layers import image_shape, layer_path
@@ -138,13 +141,16 @@ class MapMaker:
         )
 
     def _maximize(self, objectives, settings: MapSettings, look) -> xr.Dataset:
+        chosen = {"look": settings.look}
+        if settings.look == "study":
+            weights = LpNorm(settings.lp_weight), TotalVariation(settings.tv_weight)
+            chosen["regularizers"] = weights
+        elif settings.look == "natural":
+            chosen["prior"] = self._prior
         return maximize(
             self._model,
             objectives,
-            regularizers=(
-                LpNorm(settings.lp_weight),
-                TotalVariation(settings.tv_weight),
-            ),
+            **chosen,
             seeds=settings.seeds,
             sign=settings.sign,
             input_range=self._input_range,
@@ -152,6 +158,15 @@ class MapMaker:
             callback=look,
             callback_every=STEPS_BETWEEN_LOOKS,
         )
+
+    @functools.cached_property
+    def _prior(self) -> Prior:
+        if self._images is None:
+            raise ValueError(
+                "The look 'natural' needs images. Give them: hm.explore(model, dataset)"
+                "; or choose another look."
+            )
+        return quick_prior(self._images)
 
     def _best(self, objectives, settings, stop, note) -> BestImages | None:
         if self._images is None:

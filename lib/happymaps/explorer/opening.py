@@ -10,6 +10,7 @@ from happymaps.explorer.forming import layer_size
 from happymaps.explorer.panel import Panel, layer_choices
 from happymaps.explorer.saving import check_source
 from happymaps.explorer.settings import MapSettings, check_channels, first_channels
+from happymaps.maps.looks import LOOKS
 from happymaps.maps.scoring import SIGNS
 from happymaps.networks.checks import check_choice, check_images
 from happymaps.networks.layers import image_shape, layer_path
@@ -23,6 +24,7 @@ def explore(
     layer: str | int | None = None,
     channels: Sequence[int] | None = None,
     sign: str = "happy",
+    look: str = "study",
     tv_weight: float = 0.01,
     lp_weight: float = 10.0,
     num_seeds: int = 2,
@@ -45,7 +47,8 @@ def explore(
         layer: What is shown first, as in `maximize`; None for the first convolution.
         channels: Channels or units of it, at most 12; None for the first four.
         sign: `"happy"` or `"sad"`. All up to `num_steps` is what is shown first.
-        tv_weight: Weight of `TotalVariation`, >= 0.
+        look: As in `maximize`; `"natural"` by the images that are compared with.
+        tv_weight: Weight of `TotalVariation`, >= 0, in the look `"study"`.
         lp_weight: Weight of `LpNorm`, >= 0.
         num_seeds: Random starts of each channel, >= 1.
         num_steps: Steps of the optimization, >= 1.
@@ -74,6 +77,7 @@ def explore(
     size = layer_size(model, path)
     channels = first_channels(size) if channels is None else map(_whole, channels)
     check_choice("sign", sign, SIGNS)
+    check_choice("look", look, LOOKS)
     settings = MapSettings(
         path,
         check_channels(tuple(channels)),
@@ -83,6 +87,7 @@ def explore(
         _count("num_seeds", num_seeds),
         _count("num_steps", num_steps),
         int(seed),
+        look,
     )
     return Panel(model, images, settings, input_range=(low, high), source=source)
 

@@ -25,6 +25,7 @@ _HELP = {
     "layer": "a layer's name",
     "channels": "its channels or units to look at",
     "sign": "happy: what they want; sad: what they shun",
+    "look": "study, smooth or natural",
     "tv_weight": "strength of total variation",
     "lp_weight": "strength of the Lp norm",
     "num_seeds": "random starts of each map",
@@ -94,6 +95,7 @@ def sweep_text(settings: MapSettings, source: Mapping[str, object]) -> str:
             "layer": settings.layer,
             "lp_weight": float(settings.lp_weight),
             "sign": settings.sign,
+            "look": settings.look,
             "num_units": len(settings.channels),
             "num_steps": int(settings.num_steps),
         },
@@ -102,6 +104,9 @@ def sweep_text(settings: MapSettings, source: Mapping[str, object]) -> str:
             "seed": settings.seeds,
         },
     }
+    if settings.look != "study":  # no other heeds the weight
+        content["title"] = f"{sign}Maps of {settings.layer}, look {settings.look}"
+        del content["grid"]["tv_weight"]
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 

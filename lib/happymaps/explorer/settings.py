@@ -20,6 +20,7 @@ class MapSettings:
         num_seeds: Random starts of each channel, >= 1.
         num_steps: Steps of the optimization, >= 1.
         seed: The first start; the others follow it.
+        look: One of `hm.priors.LOOKS`; only `"study"` heeds the weights.
     """
 
     layer: str
@@ -30,6 +31,7 @@ class MapSettings:
     num_seeds: int = 2
     num_steps: int = 100
     seed: int = 0
+    look: str = "study"
 
     @property
     def seeds(self) -> list[int]:

@@ -84,7 +84,7 @@ def label_maps(
     if np.ndim(settings.input_range[0]):
         low, high = settings.input_range
         coordinates |= {"lowest": (inputs, low), "highest": (inputs, high)}
-    inner = {**_INNER_DIMENSIONS, "image": inputs}
+    inner = {**_INNER_DIMENSIONS, "image": inputs, "accumulated_gradient": inputs[:-1]}
     variables = {
         name: (
             (*axes, *inner.get(name, ())),

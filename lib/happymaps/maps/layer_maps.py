@@ -18,6 +18,7 @@ from happymaps.base.sweepable import Source, sweepable
 from happymaps.base.variable_labels import label_variables
 
 if TYPE_CHECKING:
+    from happymaps.maps.priors import Prior
     from happymaps.networks.study import Study
 
 # Name in the result -> what it is, and its unit.
@@ -65,6 +66,7 @@ def layer_maps(
     tv_weight: float = 1.0,
     lp_weight: float = 10.0,
     sign: str = "happy",
+    look: str = "study",
     num_units: int = 8,
     num_steps: int = 100,
     network_seed: int = 0,
@@ -81,6 +83,8 @@ def layer_maps(
         tv_weight: Weight of `TotalVariation`, >= 0.
         lp_weight: Weight of `LpNorm`, >= 0.
         sign: `"happy"` or `"sad"`; of a sad map, scores are those of minus the unit.
+        look: As in `maximize`; only `"study"` heeds the weights, and `"natural"` knows
+            the images of the data set.
         num_units: How many units, evenly spread; all of a layer that has fewer.
         num_steps: Steps of the optimization, >= 0.
         network_seed: Of the data set, its split and the training.
@@ -109,10 +113,15 @@ def layer_maps(
     study = _open(source, stamps)
     real = _score_real_images(source, stamps, layer, num_units, sign)
     objectives = layer_objectives(study.model, layer, count=num_units)
+    chosen = {"look": look}
+    if look == "study":
+        chosen["regularizers"] = LpNorm(lp_weight), TotalVariation(tv_weight)
+    elif look == "natural":
+        chosen["prior"] = _fit_prior(source, stamps)
     maps = maximize(
         study.model,
         objectives,
-        regularizers=(LpNorm(lp_weight), TotalVariation(tv_weight)),
+        **chosen,
         seeds=[seed],
         sign=sign,
         input_range=source.pixel_range,
@@ -167,6 +176,13 @@ def _open(source: Source, stamps: tuple) -> "Study":
     from happymaps.networks.study import open_study
 
     return open_study(**source.arguments())
+
+
+@functools.lru_cache(maxsize=2)
+def _fit_prior(source: Source, stamps: tuple) -> "Prior":
+    from happymaps.maps.prior_fitting import quick_prior
+
+    return quick_prior(_open(source, stamps).dataset.images)
 
 
 @functools.lru_cache(maxsize=64)

@@ -14,9 +14,11 @@ from happymaps.backend import keras
 from happymaps.maps.engine.grid import run_grid
 from happymaps.maps.engine.starts import make_starts
 from happymaps.maps.labels import mark_dead_on_data
+from happymaps.maps.looks import options_of_look
 from happymaps.maps.objectives import Objective, check_objectives
 from happymaps.maps.optimizers import RmsProp
 from happymaps.maps.parameterizations import Pixels
+from happymaps.maps.priors import Prior
 from happymaps.maps.regularizers import (
     LpNorm,
     TotalVariation,
@@ -34,6 +36,8 @@ def maximize(
     model: keras.Model,
     objectives: Objective | Sequence[Objective],
     *,
+    look: str = "study",
+    prior: Prior | np.ndarray | None = None,
     regularizers: Sequence | None = None,
     seeds: int | Sequence[int] = 1,
     seed_input: np.ndarray | None = None,
@@ -79,6 +83,12 @@ def maximize(
             (height, width, channels), signals (length, channels), rows of a table
             (features,) or volumes. It is not changed.
         objectives: What to climb.
+        look: `"study"` is what the other options say. `"smooth"` decides optimizer,
+            parameterization, transforms and regularizers: waves, moved a little in each
+            step. So does `"natural"`: eigenimages of real images, with `Unlikely` at
+            the weight of a rule. It shows what the images hold, and nothing else.
+        prior: For `look="natural"`: what `fit_prior` returns; or images, of which
+            as many are taken for it as take seconds.
         regularizers: Functions of images with `weight` and `name`. None: `LpNorm()` and
             `TotalVariation()`, or nothing for rows of a table.
         seeds: Random starts: a count (0, 1, ...) or the seeds themselves. The start is
@@ -94,7 +104,8 @@ def maximize(
         num_steps: Number of steps, >= 0.
         learning_rate: Step size as a share of the range.
         optimizer: `RmsProp`, `Adam` or `NormalizedGradient`.
-        parameterization: `Pixels` or `Fourier`.
+        parameterization: `Pixels`, `Fourier`, a prior of `fit_prior`, or a spectrum of
+            `hm.priors.fit_maco`.
         transforms: What is done to the image in each step before the network sees it:
             `Pad`, `Jitter`, `Scale`, `Rotate`, `Blur`, in this order or another.
         tolerance: A map stops where its best loss has improved by less than this share
@@ -120,7 +131,10 @@ def maximize(
 
         - `image`: float32, the raw optimum, in `input_range`;
         - `score_start`, `score_end`: of the start and of `image`;
-        - `penalty_<name>`: of `image`, unweighted;
+        - `penalty_<name>`: of `image`, unweighted; `weight_unlikely` where it is one by
+          rule;
+        - `accumulated_gradient`: with a spectrum of `fit_maco`, the mean over steps of
+          the absolute gradient, summed over channels;
         - `best_step`: where in the history `image` was;
         - `gradient_rms`, `gradient_mean`: of the score with respect to the start;
         - `loss_history`, `score_history`: `num_steps + 1` values;
@@ -132,9 +146,17 @@ def maximize(
             an option out of its range.
     """
     shape = input_shape(model)
+    chosen = {
+        "optimizer": optimizer, "parameterization": parameterization,
+        "transforms": transforms, "regularizers": regularizers,
+        "input_range": input_range,
+    }  # fmt: skip
+    chosen = options_of_look(look, prior, shape, chosen, maximize)
+    regularizers = chosen.pop("regularizers")
     settings = AscentSettings(
-        shape, activation, input_range, num_steps, learning_rate, batch_size, optimizer,
-        parameterization, transforms, tolerance, mask, callback, callback_every,
+        shape, activation, num_steps=num_steps, learning_rate=learning_rate,
+        batch_size=batch_size, tolerance=tolerance, mask=mask, callback=callback,
+        callback_every=callback_every, **chosen,
     )  # fmt: skip
     starts = make_starts(model, settings, seeds=seeds, seed_input=seed_input)
     objectives = check_objectives(objectives)
@@ -154,6 +176,8 @@ def sweep(
     *,
     tv_weight: Sequence[float] = (0.01,),
     lp_weight: Sequence[float] = (10.0,),
+    look: str = "study",
+    prior: Prior | np.ndarray | None = None,
     seeds: int | Sequence[int] = 1,
     seed_input: np.ndarray | None = None,
     sign: str | Sequence[str] = "happy",
@@ -166,6 +190,8 @@ def sweep(
         objectives: What to climb.
         tv_weight: Weights of `TotalVariation`, each once; 0 alone for rows of a table.
         lp_weight: Weights of `LpNorm`, each once.
+        look: As in `maximize`; what it charges comes on top of both weights.
+        prior: As in `maximize`.
         seeds: As in `maximize`.
         seed_input: As in `maximize`.
         sign: As in `maximize`.
@@ -180,7 +206,10 @@ def sweep(
             in its list.
         TypeError: An unknown option.
     """
-    settings = AscentSettings(input_shape(model), **options)
+    shape = input_shape(model)
+    options = options_of_look(look, prior, shape, options, maximize)
+    charged = options.pop("regularizers") if look != "study" else ()
+    settings = AscentSettings(shape, **options)
     starts = make_starts(model, settings, seeds=seeds, seed_input=seed_input)
     axes = {
         "sign": _as_list(sign),
@@ -191,7 +220,7 @@ def sweep(
     }
     if any(axes["tv_weight"]):
         check_has_neighbors(TotalVariation(), settings.shape)
-    regularizers = (LpNorm(), TotalVariation())
+    regularizers = (LpNorm(), TotalVariation(), *charged)
     return run_grid(model, axes, regularizers, starts, settings)
 
 

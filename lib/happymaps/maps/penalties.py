@@ -62,6 +62,34 @@ def squared_variation(images):
     return variation(tf.reshape(images, (-1, size)))[:, 0]
 
 
+def unlikeliness(images, mean, rows, deviations, noise):
+    """Return the squared distance of images from a mean, in standard deviations.
+
+    Args:
+        images: Shape (images, ...), of d values.
+        mean: Shape (d,).
+        rows: Orthonormal directions, shape (directions, d).
+        deviations: Along them, shape (directions,).
+        noise: The variance in all others, shape (1,).
+    """
+
+    @tf.custom_gradient
+    def distance(values):
+        along = tf.matmul(values, rows, transpose_b=True)
+        rest = (values - tf.matmul(along, rows)) / noise
+        scaled = along / deviations
+        inside = tf.reduce_sum(scaled * scaled, axis=1)
+        outside = tf.reduce_sum(rest * rest, axis=1) * noise
+
+        def gradient(upstream):
+            slope = tf.matmul(scaled / deviations, rows) + rest
+            return 2 * upstream[:, None] * slope
+
+        return inside + outside, gradient
+
+    return distance(tf.reshape(images, (-1, mean.shape[0])) - mean)
+
+
 def _plainly(function, values: tuple):
     return function(*values)
 

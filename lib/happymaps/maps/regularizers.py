@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from happymaps.backend import keras
 from happymaps.maps.blurring import gaussian_blur
-from happymaps.maps.penalties import lp_norm, squared_variation
+from happymaps.maps.penalties import lp_norm, squared_variation, unlikeliness
+from happymaps.maps.priors import Prior
 
 ops = keras.ops
 
@@ -120,6 +121,41 @@ class Sharpness:
         """Return the unweighted penalties, shape (images,), of (images, ..., c)."""
         fine = images - gaussian_blur(images, self.sigma)
         return ops.mean(fine**2, axis=tuple(range(1, len(images.shape))))
+
+
+@dataclasses.dataclass(frozen=True)
+class Unlikely:
+    """`(x - mean)' C^-1 (x - mean)`, which keeps an image like those of a prior.
+
+    Twice how far the log-likelihood is below that of the mean image: the squared
+    coordinates, and what no coordinates can make over the variance that images have
+    there. It works on any parameterization.
+
+    Args:
+        prior: What `fit_prior` returns.
+        weight: Factor of the penalty, >= 0; None for that of a rule, which differs
+            from objective to objective: half the root mean square of the score's slope
+            along the coordinates (see `happymaps.maps.unlikely_weights`). The result
+            of `maximize` has it as `weight_unlikely`.
+    """
+
+    prior: Prior
+    weight: float | None = 0.1
+    name = "unlikely"
+
+    def __post_init__(self) -> None:
+        if self.weight is not None:
+            _check_weight("Unlikely", self.weight)
+        if not isinstance(self.prior, Prior):
+            raise ValueError(
+                f"Unlikely needs a prior of fit_prior(images). Received: "
+                f"{type(self.prior).__name__}."
+            )
+
+    def __call__(self, images):
+        """Return the unweighted penalties, shape (images,), of (images, *shape)."""
+        self.prior.check(tuple(images.shape[1:]))
+        return unlikeliness(images, *self.prior.tensors)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -69,6 +69,7 @@ def test_parameter_cell_is_read_as_it_was_written(tmp_path):
         "layer": "conv",
         "channels": [0, 3],
         "sign": "sad",
+        "look": "study",
         "tv_weight": 0.02,
         "lp_weight": 1e-5,
         "num_seeds": 2,
@@ -90,6 +91,7 @@ def test_sweep_holds_the_weight_with_its_neighbors_and_all_starts():
             "layer": "conv",
             "lp_weight": 1e-5,
             "sign": "sad",
+            "look": "study",
             "num_units": 2,
             "num_steps": 100,
         },
@@ -103,6 +105,13 @@ def test_sweep_around_no_weight_tries_some():
     settings = MapSettings("conv", (0,), tv_weight=0.0)
     grid = yaml.safe_load(sweep_text(settings, {}))["grid"]
     assert grid["tv_weight"] == [0.0, 0.01, 0.1, 1.0]
+
+
+def test_sweep_in_a_look_without_weights_has_its_starts_alone():
+    settings = MapSettings("conv", (0,), look="natural")
+    content = yaml.safe_load(sweep_text(settings, {}))
+    assert content["grid"] == {"seed": [0, 1]}
+    assert content["title"] == "HappyMaps of conv, look natural"
 
 
 def test_sweep_is_written_once(tmp_path):

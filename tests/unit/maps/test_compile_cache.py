@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from happymaps.backend import keras
-from happymaps.maps.engine import compile_cache, gradient_ascent
+from happymaps.maps.engine import compile_cache, compiling
 from happymaps.maps.maximization import maximize
 from happymaps.maps.objectives import channel, unit
 from happymaps.maps.regularizers import LpNorm, Penalty, TotalVariation
@@ -159,7 +159,7 @@ def test_functions_of_the_user_are_never_kept(model):
 
 @pytest.mark.parametrize("is_small", [True, False])
 def test_a_kept_loop_holds_no_network(monkeypatch, is_small):
-    monkeypatch.setattr(gradient_ascent.single_thread, "pays", lambda _: is_small)
+    monkeypatch.setattr(compiling.single_thread, "pays", lambda _: is_small)
     model = build_cnn((12, 13, 1), 2, filters=(4,), dense_units=(3,))
     images(model, unit("dense_2", 0))
     gone = weakref.ref(model)
@@ -179,7 +179,7 @@ def test_only_so_many_loops_are_kept(model, monkeypatch):
 def test_the_loop_can_be_compiled_as_a_whole(model, monkeypatch):
     charged = {"regularizers": [LpNorm(), TotalVariation()]}
     plain = images(model, unit("dense_2", 0), **charged)
-    monkeypatch.setattr(gradient_ascent, "has_gpu", lambda: True)
+    monkeypatch.setattr(compiling, "has_gpu", lambda: True)
     compile_cache._KEPT.clear()
     compiled = images(model, unit("dense_2", 0), **charged)
     compile_cache._KEPT.clear()

@@ -13,7 +13,8 @@ import types
 from collections.abc import Sequence
 
 from happymaps.backend import keras
-from happymaps.maps.engine.gradient_ascent import Ascent, Compiled
+from happymaps.maps.engine.compiling import Compiled
+from happymaps.maps.engine.gradient_ascent import Ascent
 from happymaps.maps.regularizers import Penalty
 from happymaps.maps.scoring import BatchedObjectives
 from happymaps.maps.settings import AscentSettings

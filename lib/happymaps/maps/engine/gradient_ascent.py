@@ -5,14 +5,13 @@ optimizer, random numbers and stop. Shapes do not change from step to step, so t
 loop can be compiled as a whole.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from happymaps.backend import has_gpu, tf
-from happymaps.maps.engine import single_thread
+from happymaps.backend import tf
+from happymaps.maps.engine.compiling import Compiled, compile_part
 from happymaps.maps.engine.parallel_batches import check_stopped
 from happymaps.maps.scoring import BatchedObjectives
 from happymaps.maps.settings import AscentSettings
@@ -50,14 +49,7 @@ class _State(NamedTuple):
     best_score: tf.Tensor
     best_step: tf.Tensor
     plateau: tuple  # loss to improve on, steps waited, last loss and score; or empty
-
-
-class Compiled:
-    """Compiled `parts` of a loop, by name, without weights, and a `lock` for them."""
-
-    def __init__(self) -> None:
-        self.parts = {}
-        self.lock = threading.Lock()
+    looked: tuple  # sum over steps of the size of the image's gradient; or empty
 
 
 class Ascent:
@@ -82,6 +74,7 @@ class Ascent:
         self._regularizers = regularizers
         self._settings = settings
         self._compiled = compiled
+        self._accumulates = getattr(settings.parameterization, "accumulates", False)
 
     def run(
         self,
@@ -124,6 +117,7 @@ class Ascent:
             "loss_history": history[0],
             "score_history": history[1],
             "has_stopped": self._has_stopped(state).numpy(),
+            **self._mean_gradients(state),
         }
 
     def _climb(self, state: _State, batch: Batch, on_steps, on_images) -> tuple:
@@ -156,29 +150,8 @@ class Ascent:
         parts, name = self._compiled.parts, function.__name__
         with self._compiled.lock:
             if name not in parts:
-                parts[name] = self._compile(function, arguments)
+                parts[name] = compile_part(self._batched.network, function, arguments)
         return parts[name](self._batched.network.weights.tensors, *arguments)
-
-    def _compile(self, function: Callable, arguments: tuple) -> Callable:
-        """Return a function of the network's weights and of arguments like these."""
-        weights = self._batched.network.weights
-
-        def run(tensors, *arguments):
-            with weights.replaced(tensors):
-                return function(*arguments)
-
-        # Concrete functions, because TensorFlow takes the loops of one session after
-        # another for one function that is traced again and again, and warns. Compiled
-        # whole by XLA on a GPU; on a processor its convolutions are eight times slower.
-        compiled = tf.function(
-            run, autograph=False, jit_compile=has_gpu() or None
-        ).get_concrete_function(
-            [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in weights.tensors],
-            *(_any_length(argument) for argument in arguments),
-        )
-        small = single_thread.pays(self._batched.network.values_per_image)
-        alone = small and single_thread.can_run(compiled)
-        return single_thread.SingleThread(compiled) if alone else compiled
 
     def _first_state(self, parameters, images, score) -> _State:
         infinite = tf.fill(tf.shape(score), np.float32(np.inf))
@@ -187,10 +160,19 @@ class Ascent:
         if self._settings.tolerance is not None:
             plateau = (infinite, none, score, score)
         optimizer = self._settings.optimizer.start(parameters)
-        return _State(parameters, optimizer, images, infinite, score, none, plateau)
+        looked = (tf.zeros_like(images[..., 0]),) if self._accumulates else ()
+        return _State(
+            parameters, optimizer, images, infinite, score, none, plateau, looked
+        )
 
     def _penalties(self, images) -> dict[str, np.ndarray]:
         return {f"penalty_{r.name}": r(images).numpy() for r in self._regularizers}
+
+    def _mean_gradients(self, state: _State) -> dict[str, np.ndarray]:
+        if not state.looked:
+            return {}
+        (looked,) = state.looked
+        return {"accumulated_gradient": looked.numpy() / (self._settings.num_steps + 1)}
 
     def _has_stopped(self, state: _State):
         if not state.plateau:
@@ -231,7 +213,8 @@ class Ascent:
     def _take_step(self, state: _State, batch: Batch, step) -> tuple:
         """Return the next state, and the loss and score of this one (2, maps)."""
         settings = self._settings
-        loss, score, images, gradient = self._evaluate(state.parameters, batch, step)
+        found = self._evaluate(state.parameters, batch, step)
+        loss, score, images, gradient, *felt = found
         better = loss < state.best_loss
         values = tf.stack([loss, score])
         low, high = settings.input_range
@@ -253,6 +236,10 @@ class Ascent:
             best_loss=tf.where(better, loss, state.best_loss),
             best_score=tf.where(better, score, state.best_score),
             best_step=tf.where(better, step, state.best_step),
+            looked=tuple(
+                looked + tf.reduce_sum(tf.abs(each), axis=-1)
+                for looked, each in zip(state.looked, felt, strict=True)
+            ),
         )
         if stopped is not None:
             state = state._replace(plateau=self._wait(state, values))
@@ -278,23 +265,11 @@ class Ascent:
             loss = -score
             for position, regularizer in enumerate(self._regularizers):
                 loss += batch.weights[:, position] * regularizer(images)
-        gradient = tape.gradient(loss, parameters, unconnected_gradients="zero")
-        return loss, score, images, gradient
+        sources = (parameters, images) if self._accumulates else (parameters,)
+        gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
+        return loss, score, images, *gradients
 
 
 def _per_map(values, like):
     """Return values (maps,) with as many axes of length 1 as `like` has more."""
     return tf.reshape(values, [-1, *[1] * (len(like.shape) - 1)])
-
-
-def _any_length(argument):
-    # The number of images is everywhere the first axis; that of steps may vary too.
-    def spec(value):
-        shape = [None, *value.shape[1:]][: value.shape.rank]
-        return tf.TensorSpec(shape, value.dtype)
-
-    specs = tf.nest.map_structure(spec, argument)
-    if isinstance(specs, Batch):
-        draws = tf.TensorSpec([None, None, specs.random.shape[2]])
-        specs = specs._replace(random=draws)
-    return specs

@@ -17,6 +17,7 @@ from happymaps.maps.engine.starts import Starts
 from happymaps.maps.labels import label_maps, label_points
 from happymaps.maps.scoring import SIGNS, BatchedObjectives, group_by_layers
 from happymaps.maps.settings import AscentSettings
+from happymaps.maps.unlikely_weights import rule_weights
 from happymaps.networks.batches import WAY_BACK
 from happymaps.networks.models import fingerprint
 from happymaps.networks.randomness import tell_of_randomness
@@ -44,12 +45,7 @@ def run_grid(
     points = {name: index.ravel() for name, index in zip(axes, grid, strict=True)}
     count, which = len(points["seed"]), points["seed"]
     signs = np.array([SIGNS[name] for name in axes["sign"]], np.float32)
-    weights = [
-        np.take(axes[f"{r.name}_weight"], points[f"{r.name}_weight"])
-        if f"{r.name}_weight" in axes
-        else np.full(count, r.weight)
-        for r in regularizers
-    ]
+    weights = [_weights(model, axes, points, r, settings) for r in regularizers]
     batch = Batch(
         starts.parameters[which],
         starts.images[which],
@@ -68,7 +64,25 @@ def run_grid(
     found = _optimize(
         model, identity, axes, points, regularizers, batch, settings, on_images
     )
+    found |= {
+        f"weight_{r.name}": values
+        for r, values in zip(regularizers, weights, strict=True)
+        if r.weight is None
+    }
     return label_maps(model, identity, found, axes, regularizers, settings)
+
+
+def _weights(model, axes, points, regularizer, settings) -> np.ndarray:
+    """Return a regularizer's weight at each point: of its axis, its own, or by rule."""
+    axis = f"{regularizer.name}_weight"
+    if axis in axes:
+        return np.take(axes[axis], points[axis])
+    if regularizer.weight is not None:
+        return np.full(len(points["seed"]), regularizer.weight)
+    table = rule_weights(
+        model, axes["objective"], axes["sign"], regularizer.prior, settings
+    )
+    return table[points["sign"], points["objective"]]
 
 
 def _optimize(
