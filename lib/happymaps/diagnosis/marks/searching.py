@@ -2,7 +2,7 @@
 
 For class c, a mask m in [0, 1] and a pattern p are sought that minimize
 
-    mean over images of softplus(margin - log-odds of c in (1 - m) x + m p)  + w |m|_1
+    mean over images x of softplus(margin - log-odds of c in (1 - m) x + m p) + w mean(m)
 
 by Adam. The weight w follows the success: it rises while the mark turns enough of the
 images, and falls while it does not. Of all steps, the smallest mask that turned enough
@@ -23,9 +23,10 @@ from happymaps.diagnosis.marks.reading import Reader
 ENOUGH = 0.75  # share of images that a mask must turn
 _LEAST_CLASSES = 5  # from which a median absolute deviation of sizes says something
 _RATE = 0.1  # Adam's, of values that a sigmoid takes
-_WEIGHT = 0.1  # of the mask at the start, per share of the image
+_WEIGHT = 1.0  # of the mask at the start, nat for the whole image
 _FACTOR, _PATIENCE = 1.5, 5  # how the weight moves, and after how many steps alike
 _MARGIN = 1.0  # nat beyond even odds
+_START = -1.0  # of the mask: a sigmoid makes 0.27 of it
 _NORMAL = 1.4826  # of a median absolute deviation, a normal deviation
 
 
@@ -52,54 +53,75 @@ class Searched(NamedTuple):
         return ((1 - mask) * images + mask * self.pattern).astype(np.float32)
 
 
-def search_mark(
+def search_marks(
     reader: Reader,
-    images: np.ndarray,
-    label: int,
+    images: Sequence[np.ndarray],
+    labels: Sequence[int],
     pixel_range: tuple[float, float],
     *,
     num_steps: int,
-) -> Searched:
-    """Return the smallest mark that turns images into a class.
+) -> list[Searched]:
+    """Return for each class the smallest mark that turns images into it.
 
     Args:
         reader: The network.
-        images: Those that are not named so, at least one.
-        label: The class.
+        images: For each class as many, which are not named so.
+        labels: The classes.
         pixel_range: What black and white are.
         num_steps: Of Adam.
     """
-    shape = reader.shape
-    mask = tf.Variable(tf.fill((*shape[:2], 1), -1.0))
-    pattern = tf.Variable(tf.zeros(shape))
+    at_once = max(1, reader.images_both_ways // len(images[0]))
+    found = []
+    for start in range(0, len(labels), at_once):
+        some = slice(start, start + at_once)
+        given = np.stack(images[some])
+        found += _search(reader, given, labels[some], pixel_range, num_steps)
+    return found
+
+
+def _search(reader: Reader, images, labels, pixel_range, num_steps) -> list[Searched]:
+    count, shape = len(labels), reader.shape
+    masks = tf.Variable(tf.fill((count, *shape[:2], 1), _START))
+    patterns = tf.Variable(tf.zeros((count, *shape)))
     optimizer = keras.optimizers.Adam(_RATE)
-    optimizer.build([mask, pattern])
+    optimizer.build([masks, patterns])
     low, high = pixel_range
-    given = tf.constant(images, tf.float32)
+    given, own = tf.constant(images, tf.float32), tf.constant(labels)
 
     @tf.function
-    def step(weight):
+    def step(weights):
         with tf.GradientTape() as tape:
-            drawn, shown = tf.sigmoid(mask), low + (high - low) * tf.sigmoid(pattern)
-            marked = (1 - drawn) * given + drawn * shown
-            odds = reader.log_odds(marked)[:, label]
-            missed = tf.reduce_mean(tf.nn.softplus(_MARGIN - odds))
-            loss = missed + weight * tf.reduce_mean(drawn)
-        slopes = tape.gradient(loss, [mask, pattern])
-        turned = tf.reduce_mean(tf.cast(odds > 0, tf.float32))
-        optimizer.apply(slopes, [mask, pattern])
-        return turned, tf.reduce_sum(drawn), drawn[..., 0], shown
+            drawn = tf.sigmoid(masks)
+            shown = low + (high - low) * tf.sigmoid(patterns)
+            marked = given + drawn[:, None] * (shown[:, None] - given)
+            odds = reader.log_odds(tf.reshape(marked, (-1, *shape)))
+            odds = tf.reshape(odds, (count, -1, odds.shape[-1]))
+            odds = tf.gather(odds, own, axis=2, batch_dims=1)
+            missed = tf.reduce_mean(tf.nn.softplus(_MARGIN - odds), axis=1)
+            sizes = tf.reduce_mean(drawn, axis=(1, 2, 3))
+            loss = tf.reduce_sum(missed + weights * sizes)
+        optimizer.apply(tape.gradient(loss, [masks, patterns]), [masks, patterns])
+        turned = tf.reduce_mean(tf.cast(odds > 0, tf.float32), axis=1)
+        return turned, tf.reduce_sum(drawn, axis=(1, 2, 3)), drawn[..., 0], shown
 
-    weight, streak = _WEIGHT, 0
-    best = Searched(label, np.nan, 0.0, np.zeros(shape[:2]), np.zeros(shape))
+    weights, streaks = np.full(count, _WEIGHT), np.zeros(count, int)
+    best = [
+        Searched(label, np.nan, 0.0, np.zeros(shape[:2]), np.zeros(shape))
+        for label in labels
+    ]
     for _ in range(num_steps):
-        turned, size, drawn, shown = step(tf.constant(weight, tf.float32))
-        turned, is_enough = float(turned), float(turned) >= ENOUGH
-        if is_enough and not best.size <= float(size):
-            best = Searched(label, float(size), turned, drawn.numpy(), shown.numpy())
-        streak = (max(streak, 0) + 1) if is_enough else (min(streak, 0) - 1)
-        if abs(streak) >= _PATIENCE:
-            weight, streak = weight * _FACTOR ** np.sign(streak), 0
+        found = [each.numpy() for each in step(tf.constant(weights, tf.float32))]
+        for k, (turned, size, mask, pattern) in enumerate(zip(*found, strict=True)):
+            if turned >= ENOUGH and not best[k].size <= size:
+                best[k] = Searched(
+                    labels[k], float(size), float(turned), mask, pattern
+                )
+        is_enough = found[0] >= ENOUGH
+        way = np.where(is_enough, 1, -1)
+        streaks = np.where(np.sign(streaks) == way, streaks + way, way)
+        is_due = np.abs(streaks) >= _PATIENCE
+        weights = np.where(is_due, weights * _FACTOR ** np.sign(streaks), weights)
+        streaks = np.where(is_due, 0, streaks)
     return best
 
 
