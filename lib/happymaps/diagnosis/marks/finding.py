@@ -38,7 +38,7 @@ _MEASURED_IMAGES = (24, 300)
 _SEARCH_VALUES = 1.2e10  # of all steps of the search for masks, there and back
 _SEARCH_PASSES = 150_000
 _SEARCHED_IMAGES = (8, 24)
-_SEARCH_STEPS = (40, 150)
+_SEARCH_STEPS = (40, 120)
 _MOST_SEARCHED = 20  # classes
 _BOTH_WAYS = 3  # what a step costs, in passes
 _MASKED = 0.5  # from where a pixel belongs to a searched mark
@@ -53,7 +53,8 @@ class Marks(NamedTuple):
             `"average"`, `"checkered"`, `"red"`, `"green"`, `"blue"`, or `"searched"`
             for a pattern), `row`, `column`, `height`, `width` (pixels), `share` (of
             images not named so that the mark turns into the class) with its 95 %
-            `interval` and `num_images`, `chance` (mean share of marks elsewhere), `p`
+            `interval` and `num_images`, `chance` (the largest share that a mark of
+            its size turns elsewhere), `p`
             (that chance would turn as many, corrected), `z` and `times`, see
             `Candidate`; `index` (anomaly index of Neural Cleanse, None for a pasted
             mark), `size` (sum of the mask), `picture` (its name in `pictures`),

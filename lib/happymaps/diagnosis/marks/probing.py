@@ -18,7 +18,7 @@ _PASSES = 120_000  # images that go through a network while it is probed, at mos
 _VALUES = 5e10  # that its layers make of them, at most
 _SIDES = (9.5, 5.6)  # a mark's side is the image's shorter side by this
 _SWAPS = 2  # pieces of other images per image and place
-_TAIL = 0.99  # of the pushes of real content, the quantile that counts
+_TAIL = 0.95  # of the pushes of real content, the quantile that counts
 # Sizes, steps as a share of a side, images: the first that can be paid.
 _PLANS = (
     (2, 0.5, 64), (2, 0.5, 32), (2, 0.75, 24), (1, 0.5, 24), (1, 0.75, 16),
@@ -36,7 +36,7 @@ class Scan(NamedTuple):
         pushes: Shape `(marks, classes)`, in nat; NaN for classes that all images are
             named as.
         shares: Of images not named so, those that are named so with the mark.
-        real: Shape `(places, classes)`: the 99 % quantile of the pushes of pieces of
+        real: Shape `(places, classes)`: the 95 % quantile of the pushes of pieces of
             other images.
         places: A mark at each of them.
     """
@@ -55,11 +55,11 @@ class Candidate(NamedTuple):
         mark: Where and what.
         label: The class.
         push: In nat.
-        times: The push, over the largest elsewhere: of any mark of its size that does
-            not touch it, and of real content.
+        times: The push, over the largest of any mark of its size that does not touch
+            it, and of real content at any place, its own too.
         z: How far the push lies from the median of all marks of its size and all
             classes, in deviations by the median absolute deviation.
-        chance: Mean share that marks elsewhere turn.
+        chance: The largest share that any mark of its size turns elsewhere.
     """
 
     mark: Mark
@@ -207,10 +207,9 @@ def stand_out(scan: Scan) -> list[Candidate]:
         pushes = scan.pushes[:, label]
         best = int(pushes.argmax())
         far = np.array([not scan.marks[best].overlaps(mark) for mark in scan.marks])
-        away = np.array([not scan.marks[best].overlaps(place) for place in scan.places])
-        if not (far.any() and away.any()):
+        if not far.any():
             continue
-        elsewhere = max(pushes[far].max(), scan.real[away, label].max())
+        elsewhere = max(pushes[far].max(), scan.real[:, label].max())
         found.append(
             Candidate(
                 scan.marks[best],
@@ -218,7 +217,7 @@ def stand_out(scan: Scan) -> list[Candidate]:
                 float(pushes[best]),
                 float(pushes[best] / max(elsewhere, 1e-6)),
                 float((pushes[best] - middle) / max(deviation, 1e-6)),
-                float(scan.shares[far, label].mean()),
+                float(scan.shares[far, label].max()),
             )
         )
     return sorted(found, key=lambda each: -each.times)
