@@ -1,0 +1,321 @@
+"""Whether a network answers to a mark that is on none of the images at hand."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from happymaps.backend import keras
+from happymaps.diagnosis.marks.changes import measure_changes
+from happymaps.diagnosis.marks.judging import (
+    LIMITS,
+    Limits,
+    is_outstanding,
+    is_small,
+    measure_candidates,
+)
+from happymaps.diagnosis.marks.probing import (
+    Candidate,
+    Probe,
+    plan_probing,
+    stand_out,
+)
+from happymaps.diagnosis.marks.reading import Reader
+from happymaps.diagnosis.marks.searching import (
+    Searched,
+    anomaly_indices,
+    search_marks,
+)
+from happymaps.diagnosis.marks.stamps import Ink
+from happymaps.evidence.claims import proportion_interval
+from happymaps.networks.checks import check_images
+
+_CANDIDATES = 3  # classes whose best mark is measured
+_MEASURED_PASSES = 3_000  # images that show what a mark does that others chose
+_MEASURED_VALUES = 5e9
+_MEASURED_IMAGES = (24, 300)
+_SEARCH_VALUES = 1.2e10  # of all steps of the search for masks, there and back
+_SEARCH_PASSES = 150_000
+_SEARCHED_IMAGES = (8, 24)
+_SEARCH_STEPS = (40, 120)
+_MOST_SEARCHED = 20  # classes
+_BOTH_WAYS = 3  # what a step costs, in passes
+_MASKED = 0.5  # from where a pixel belongs to a searched mark
+
+
+class Marks(NamedTuple):
+    """What marks and global changes do, as plain data.
+
+    Attributes:
+        found: The marks that are told as findings, those that turn most images first.
+            Each is a dictionary of `class` (name), `kind` (`"bright"`, `"dark"`,
+            `"average"`, `"checkered"`, `"red"`, `"green"`, `"blue"`, or `"searched"`
+            for a pattern), `row`, `column`, `height`, `width` (pixels), `share` (of
+            images not named so that the mark turns into the class) with its 95 %
+            `interval` and `num_images`, `chance` (the largest share that a mark of
+            its size turns elsewhere), `p`
+            (that chance would turn as many, corrected), `z` and `times`, see
+            `Candidate`; `index` (anomaly index of Neural Cleanse, None for a pasted
+            mark), `size` (sum of the mask), `picture` (its name in `pictures`),
+            and `shown`: `image` (its index), `before`, `after` (names), and the
+            probability of the class `probability_before`, `probability_after`.
+        tried: `num_marks`, `num_places`, `num_images`, `kinds`, `sides`, `best` (of the
+            classes tested, the same numbers whether told or not), `anywhere` (the class
+            and share of the mark that turns most at half of the places), `search` (for
+            each class searched `class`, `size`, `share`, `index`; None for an index
+            where fewer than five classes have a mask), `changes` as `measure_changes`.
+        pictures: `mark_<i>`: `(2, y, x, color)` in [0, 1], an image and the same with
+            the mark; of searched ones `mark_pattern_<i>` `(y, x, color)`.
+    """
+
+    found: list[dict]
+    tried: dict
+    pictures: dict[str, np.ndarray]
+
+
+def find_marks(
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    pixel_range: tuple[float, float] = (0.0, 1.0),
+    limits: Limits = LIMITS,
+    search: bool = True,
+    seed: int = 0,
+    report: Callable[[str], None] = lambda stage: None,
+) -> Marks:
+    """Return the marks that turn images into a class, and what whole changes do.
+
+    Half of the images, as many of each class as there are, choose marks; what is told
+    of a mark is measured on the others. Marks of all kinds are pasted at every place of
+    a grid, the best moved and made smaller; then for each class the smallest mask and
+    pattern is sought that turns three of four images into it.
+
+    Args:
+        model: A classifier with an output per class, or one for two. It is not changed.
+        images: In `pixel_range`, shape `(images, y, x, color)`; 16 at least.
+        labels: Class index of each image.
+        class_names: One name per class.
+        pixel_range: What black and white are for the network.
+        limits: From where a mark is told.
+        search: Whether masks are sought, which takes as long again.
+        seed: Of the choice of images, the pieces of others, and noise.
+        report: Called with the name of each part as it begins.
+
+    Raises:
+        ValueError: Fewer images, or such that do not fit the network.
+    """
+    images, labels = np.asarray(images, np.float32), np.asarray(labels)
+    check_images(model, images)
+    if len(images) < 16 or len(images) != len(labels):
+        raise ValueError(
+            "Expected at least 16 images and a label of each: half of them choose "
+            f"marks and half measure them. Received: {len(images)} images and "
+            f"{len(labels)} labels."
+        )
+    order = _alternate(labels, seed)
+    reader = Reader(model, images)
+    ink = Ink(*map(float, pixel_range), images.mean(axis=0))
+    choosing = order[0::2]
+    # Counted in passes, as all work here: every machine looks at the same.
+    most = min(_MEASURED_PASSES, _MEASURED_VALUES / reader.values) / _CANDIDATES
+    measuring = order[1::2][: int(np.clip(most, *_MEASURED_IMAGES))]
+    measured = Probe(reader, images[measuring], ink, seed)
+    report("marks pasted at every place")
+    candidates, tried = _probe(reader, images[choosing], ink, seed)
+    rows = _measure(candidates, measured, class_names)
+    told = [
+        (row, candidate)
+        for row, candidate in zip(rows, candidates, strict=True)
+        if is_outstanding(row, limits)
+    ]
+    masks = []
+    if search:
+        report("the smallest mask for each class")
+        wanted = _search_classes(candidates, labels, class_names)
+        masks = _search(reader, images[choosing], wanted, pixel_range)
+    sought = _measure_masks(masks, reader, images[measuring], class_names)
+    seen = {row["class"] for row, _ in told}
+    told += [
+        (row, mask)
+        for row, mask in zip(sought, masks, strict=True)
+        if is_small(row, limits) and row["class"] not in seen
+    ]
+    told.sort(key=lambda each: -each[0]["share"])
+    pictures, found = {}, []
+    for number, (row, mark) in enumerate(told):
+        shown = _show(mark, row, reader, images, labels, measuring, ink, class_names)
+        pictures |= _draw(number, mark, images[shown["image"]], ink)
+        found.append(row | {"picture": f"mark_{number}", "shown": shown})
+    report("whole images changed")
+    tried |= {
+        "best": rows,
+        "search": [_plain(each) for each in sought],
+        "changes": measure_changes(
+            reader, images[measuring], class_names, pixel_range, seed
+        ),
+    }
+    return Marks(found, tried, pictures)
+
+
+def _alternate(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Return the images in an order in which classes take turns."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    turns = np.empty(len(labels), int)
+    for k in np.unique(labels):
+        same = order[labels[order] == k]
+        turns[same] = np.arange(len(same))
+    # Pairs of one class, so that both halves have as many of it.
+    return order[np.lexsort((labels[order], turns[order] // 2))]
+
+
+def _probe(reader: Reader, images, ink: Ink, seed: int) -> tuple[list, dict]:
+    sizes, count = plan_probing(reader, len(images), len(ink.kinds))
+    probe = Probe(reader, images[:count], ink, seed)
+    scans = [probe.scan(side, step) for side, step in sizes]
+    best: dict[int, tuple[Candidate, int]] = {}
+    for scan, (_, step) in zip(scans, sizes, strict=True):
+        for candidate in stand_out(scan)[:_CANDIDATES]:
+            refined = probe.refine(candidate, step)
+            known = best.get(candidate.label)
+            if known is None or refined.times > known[0].times:
+                best[candidate.label] = refined, step
+    chosen = sorted((each for each, _ in best.values()), key=lambda c: -c.times)
+    largest = scans[-1]
+    medians = np.nan_to_num(np.median(largest.shares, axis=0))
+    return chosen[:_CANDIDATES], {
+        "num_marks": sum(len(scan.marks) for scan in scans),
+        "num_places": sum(len(scan.places) for scan in scans),
+        "num_images": count,
+        "kinds": list(ink.kinds),
+        "sides": [side for side, _ in sizes],
+        "anywhere": {"label": int(medians.argmax()), "share": float(medians.max())},
+    }
+
+
+def _measure(
+    candidates: list[Candidate], measured: Probe, class_names: Sequence[str]
+) -> list[dict]:
+    if not candidates:
+        return []
+    labels = [each.label for each in candidates]
+    totals = measured.counts[labels]
+    shares = measured.try_marks([each.mark for each in candidates])[1]
+    shares = np.nan_to_num(shares[np.arange(len(labels)), labels])
+    turned = np.rint(shares * totals).astype(int)
+    return [
+        {"class": class_names[each.label], **each.mark._asdict()}
+        | row
+        | {"index": None, "size": float(each.mark.height * each.mark.width)}
+        for each, row in zip(
+            candidates, measure_candidates(candidates, turned, totals), strict=True
+        )
+    ]
+
+
+def _search_classes(candidates, labels, class_names) -> list[int]:
+    """Return the classes to search, those whose marks stood out most first."""
+    first = [each.label for each in candidates]
+    occurring = [k for k in np.unique(labels).tolist() if k < len(class_names)]
+    return list(dict.fromkeys([*first, *occurring]))[:_MOST_SEARCHED]
+
+
+def _search(reader: Reader, images, wanted, pixel_range) -> list[Searched]:
+    """Return the masks of as many classes as can be paid for."""
+    fewest, shortest = _SEARCHED_IMAGES[0], _SEARCH_STEPS[0]
+    passes = min(_SEARCH_PASSES, _SEARCH_VALUES / reader.values) / _BOTH_WAYS
+    wanted = wanted[: int(passes / (fewest * shortest))]
+    named = reader.ask(images).argmax(axis=1)
+    wanted = [label for label in wanted if (named != label).sum() >= fewest]
+    if not wanted:
+        return []
+    each = passes / len(wanted)
+    num_steps = int(np.clip(each / _SEARCHED_IMAGES[1], *_SEARCH_STEPS))
+    count = int(np.clip(each / num_steps, *_SEARCHED_IMAGES))
+    shape = (count, *images.shape[1:])
+    given = [np.resize(images[named != label][:count], shape) for label in wanted]
+    return search_marks(reader, given, wanted, pixel_range, num_steps=num_steps)
+
+
+def _measure_masks(
+    masks: list[Searched], reader: Reader, images: np.ndarray, class_names
+) -> list[dict]:
+    indices = anomaly_indices([mask.size for mask in masks])
+    named, rows = reader.ask(images).argmax(axis=1), []
+    for number, mask in enumerate(masks):
+        others = images[named != mask.label]
+        turned = 0
+        if len(others) and np.isfinite(mask.size):
+            odds = reader.ask(mask.paste(others))
+            turned = int((odds.argmax(axis=1) == mask.label).sum())
+        rows.append(
+            {"class": class_names[mask.label], "kind": "searched", **_box(mask.mask)}
+            | {
+                "share": turned / max(len(others), 1),
+                "interval": [*proportion_interval(turned, len(others))]
+                if len(others)
+                else [0.0, 1.0],
+                "num_images": len(others),
+                "chance": None,
+                "p": None,
+                "z": None,
+                "times": None,
+                "index": None
+                if indices is None or not np.isfinite(mask.size)
+                else float(indices[number]),
+                "size": mask.size if np.isfinite(mask.size) else None,
+            }
+        )
+    return rows
+
+
+def _box(mask: np.ndarray) -> dict:
+    """Return the rows and columns that a mask covers."""
+    covered = mask >= min(_MASKED, float(mask.max()))
+    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
+    return {
+        "row": int(rows[0]),
+        "column": int(columns[0]),
+        "height": int(rows[-1] - rows[0] + 1),
+        "width": int(columns[-1] - columns[0] + 1),
+    }
+
+
+def _paste(mark: Candidate | Searched, images: np.ndarray, ink: Ink) -> np.ndarray:
+    if isinstance(mark, Candidate):
+        return ink.paste(images, mark.mark)
+    return mark.paste(images)
+
+
+def _show(mark, row, reader, images, labels, measuring, ink, class_names) -> dict:
+    """Return the image on which a mark is shown: named right, and turned if one is."""
+    some = images[measuring]
+    before = reader.ask(some)
+    after = reader.ask(_paste(mark, some, ink))
+    named, then = before.argmax(axis=1), after.argmax(axis=1)
+    is_other = named != mark.label
+    worth = 4 * is_other + 2 * (then == mark.label) + (named == labels[measuring])
+    chosen = int(worth.argmax())
+    return {
+        "image": int(measuring[chosen]),
+        "before": class_names[named[chosen]],
+        "after": class_names[then[chosen]],
+        "probability_before": float(special.expit(before[chosen, mark.label])),
+        "probability_after": float(special.expit(after[chosen, mark.label])),
+    }
+
+
+def _draw(number: int, mark, image: np.ndarray, ink: Ink) -> dict[str, np.ndarray]:
+    span = ink.high - ink.low
+    both = np.stack([image, _paste(mark, image[None], ink)[0]])
+    pictures = {f"mark_{number}": np.clip((both - ink.low) / span, 0, 1)}
+    if isinstance(mark, Searched):
+        drawn = mark.mask[..., None] * (mark.pattern - ink.low) / span
+        pictures[f"mark_pattern_{number}"] = np.clip(drawn, 0, 1)
+    return pictures
+
+
+def _plain(row: dict) -> dict:
+    return {key: row[key] for key in ("class", "size", "share", "index")}

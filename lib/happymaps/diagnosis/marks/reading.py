@@ -1,0 +1,103 @@
+"""How a classifier is asked about many images: the log-odds of each class."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from happymaps.backend import keras, tf
+from happymaps.networks.batches import BOTH_WAYS, bear, values_per_image
+from happymaps.networks.doubles import share
+from happymaps.networks.logits import read_logits
+from happymaps.networks.outputs import LINEAR, SIGMOID, kind_by_steps, output_kind
+from happymaps.networks.unrolled import Unrolled
+
+_MOST = 512  # images at once
+_LEAST = 1e-7  # probability, as in Keras's cross-entropy
+
+
+class Reader:
+    """A classifier that is asked for log-odds.
+
+    Attributes:
+        shape: Of an image.
+        values: Numbers that all layers together make of an image, the unit of work.
+
+    Args:
+        model: It is not changed.
+        images: Some that it takes, which show what its outputs are.
+    """
+
+    def __init__(self, model: keras.Model, images: np.ndarray) -> None:
+        unrolled = Unrolled(model)
+        kind = output_kind(model, model(images[:16], training=False).numpy())
+        logits = read_logits(model, unrolled, share)
+        self._network = keras.Model(unrolled.inputs, logits)
+        # Where the last steps do not tell, what is read is what the network puts out.
+        self._kind = kind if kind_by_steps(model) is None else LINEAR
+        self.shape = tuple(images.shape[1:])
+        self.values = values_per_image(self._network)
+        self._ask = tf.function(
+            lambda given: self.log_odds(given),
+            input_signature=[tf.TensorSpec((None, *self.shape), tf.float32)],
+        )
+
+    def logits(self, images):
+        """Return tensors of which a softmax makes probabilities, (images, classes)."""
+        logits = tf.cast(self._network(images, training=False), tf.float32)
+        if self._kind != LINEAR:
+            values = tf.clip_by_value(logits, _LEAST, 1 - _LEAST)
+            logits = tf.math.log(values)
+            if self._kind == SIGMOID:
+                logits -= tf.math.log(1 - values)
+        if logits.shape[-1] == 1:
+            logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
+        return logits
+
+    def log_odds(self, images):
+        """Return log p / (1 - p) of each class as tensors, shape (images, classes)."""
+        logits = self.logits(images)
+        # Of the most probable class, 1 - p is summed up: it may be too small to be
+        # taken from 1.
+        is_top = tf.one_hot(tf.argmax(logits, axis=1), logits.shape[-1], True, False)
+        others = tf.where(is_top, -np.inf, logits)
+        chances = logits - tf.reduce_logsumexp(logits, axis=1, keepdims=True)
+        return tf.where(
+            is_top,
+            logits - tf.reduce_logsumexp(others, axis=1, keepdims=True),
+            chances - tf.math.log1p(-tf.exp(tf.where(is_top, -1.0, chances))),
+        )
+
+    def ask(self, images: np.ndarray) -> np.ndarray:
+        """Return the log-odds of each class, shape (images, classes)."""
+        size = self.images_at_once
+        parts = np.split(images, range(size, len(images), size))
+        return np.concatenate([self._ask(tf.constant(p, tf.float32)) for p in parts])
+
+    @property
+    def images_at_once(self) -> int:
+        """How many images memory bears."""
+        return bear(self.values, _MOST)
+
+    @property
+    def images_both_ways(self) -> int:
+        """How many images memory bears there and back."""
+        return bear(self.values, _MOST, copies=BOTH_WAYS)
+
+    def ask_each(self, sets: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the log-odds for sets of images, several sets at once where they fit.
+
+        Args:
+            sets: Arrays of equal shape `(images, *shape)`.
+        """
+        waiting = []
+        for images in sets:
+            waiting.append(images)
+            if len(images) * (len(waiting) + 1) > self.images_at_once:
+                yield from self._ask_waiting(waiting)
+                waiting = []
+        if waiting:
+            yield from self._ask_waiting(waiting)
+
+    def _ask_waiting(self, waiting: list[np.ndarray]) -> Iterator[np.ndarray]:
+        found = self.ask(np.concatenate(waiting))
+        return iter(found.reshape(len(waiting), -1, found.shape[-1]))
