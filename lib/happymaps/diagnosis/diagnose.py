@@ -43,7 +43,7 @@ from happymaps.diagnosis.description import (
 from happymaps.diagnosis.effort import Maps, plan_effort
 from happymaps.diagnosis.sampling import choose_images
 from happymaps.diagnosis.units.diagnosing import diagnose_units
-from happymaps.networks.batches import held
+from happymaps.networks.batches import held, run
 from happymaps.networks.checks import check_images
 from happymaps.networks.fed import include_preprocessing
 from happymaps.networks.layers import layer_path
@@ -51,7 +51,7 @@ from happymaps.networks.outputs import find_meaning, stated
 from happymaps.networks.training import probabilities
 
 _NUM_SAMPLED = 400
-_FEWEST_COVERED = 16
+_FEW, _FEWEST_COVERED = 16, 16
 
 
 class Diagnosis(NamedTuple):
@@ -130,6 +130,7 @@ def diagnose(
         layers = layers and [layer_path(bare, one) for one in layers]
     check_images(model, dataset.images)
     check_weights(model)
+    check_outputs(model, dataset.images[:_FEW], run(model, dataset.images[:_FEW]))
     with stated(model, outputs):
         meaning = find_meaning(model, dataset.images)
     maps = Maps(maps_per_layer, seeds, num_steps)

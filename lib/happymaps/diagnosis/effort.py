@@ -27,7 +27,7 @@ _FEWEST_IMAGES = 64
 _RELEVANCE_WORK = 5e8  # of a pass of the images whose pixels' relevance is measured
 _RELEVANCE_IMAGES = (8, 64)  # fewest and most
 _RELEVANCE_PASSES = 16 * 3  # steps of the integral, in this network and in two shuffled
-_MAP_WORK = 5e11  # of all maps of all layers
+_MAP_WORK = 4e11  # of all maps of all layers
 _FEWEST_LAYERS = 3
 # Units, starts and steps at most, until the maps of three layers are not too much.
 _LEVELS = ((8, None, None), (4, None, None), (4, 2, None), (4, 2, 50), (2, 2, 50))

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -91,9 +91,7 @@ class Forward:
         self._values = values_per_image(graph)
         self._work = work_per_image(graph_nodes(graph))
         self._plain = lambda images: model(images, training=False)
-        self._compiled = tf.function(
-            self._plain, autograph=False, reduce_retracing=True
-        )
+        self._compiled = {}  # by what the images are
 
     def __call__(
         self, images: np.ndarray, most: int, *, is_kept: bool = True
@@ -107,7 +105,7 @@ class Forward:
         """
         size, found = bear(self._values, most), []
         pays = is_kept or len(images) > size
-        network = self._compiled if pays else self._plain
+        network = self._compile(images) if pays else self._plain
         with progress_bar(len(images), "images", "image") as bar:
             for start in range(0, len(images), size):
                 part = images[start : start + size]
@@ -115,6 +113,22 @@ class Forward:
                 bar.update(len(part))
                 worked(len(part) * self._work)
         return np.concatenate(found)
+
+    def _compile(self, images: np.ndarray):
+        kind = images.dtype, images.shape[1:]
+        if kind not in self._compiled:
+            self._compiled[kind] = compile_for(self._plain, images)
+        return self._compiled[kind]
+
+
+def compile_for(function: Callable, images: np.ndarray) -> Callable:
+    """Return a function of any number of such images, compiled.
+
+    A concrete one: TensorFlow takes many of one name for one that is traced again and
+    again, and warns.
+    """
+    spec = tf.TensorSpec((None, *images.shape[1:]), images.dtype)
+    return tf.function(function, autograph=False).get_concrete_function(spec)
 
 
 @contextlib.contextmanager

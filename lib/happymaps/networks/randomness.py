@@ -52,6 +52,11 @@ def tell_of_randomness(model: keras.Model, images: np.ndarray) -> None:
         warnings.warn(sentence, stacklevel=3)
 
 
+def tell_no_more(model: keras.Model) -> None:
+    """Let no warning come of a network that was made from one already told of."""
+    _TOLD.add(model)
+
+
 def describe(found: Randomness) -> list[str]:
     """Return sentences on what is random and what was done about it."""
     sentences = []

@@ -1,5 +1,7 @@
 """A diagnosis of a network trained behind a preprocessing, and of an ensemble."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,3 +70,24 @@ def test_a_sure_ensemble_is_not_told_that_it_guesses():
     ).findings
     sure = found["calibration"]["mean_confidence"]
     assert sure == pytest.approx(own, abs=1e-4) and sure > 0.99
+
+
+@pytest.mark.filterwarnings("ignore:The gradient of")
+def test_dropout_that_is_always_on_is_told_once_and_is_off():
+    model, data = by_red("torch")
+    inputs = keras.Input((16, 16, 3))
+    often = keras.layers.Dropout(0.9, name="often")
+    outputs = model.get_layer("head")(
+        often(keras.layers.GlobalAveragePooling2D()(model.get_layer("conv")(inputs)),
+              training=True)
+    )  # fmt: skip
+    fed = make_preprocessing("torch").apply(data.images)
+    data = dataclasses.replace(data, images=fed)
+    with pytest.warns(UserWarning, match="Monte Carlo") as told:
+        found = diagnose(
+            keras.Model(inputs, outputs), data, pixel_range=(-3, 3), layers=["conv"],
+            **QUICK,
+        ).findings  # fmt: skip
+    assert sum("Monte Carlo" in str(each.message) for each in told) == 1
+    assert found["performance"]["accuracy"] == 1
+    assert "'often' with training=True" in found["model"]["randomness"][0]

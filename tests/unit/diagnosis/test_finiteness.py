@@ -76,3 +76,19 @@ def test_values_beyond_the_number_format_are_told_where_they_begin():
     )
     with pytest.raises(ValueError, match=r"for 7 of 8 images; .* layer 'large'"):
         diagnose(model, images())
+
+
+@keras.saving.register_keras_serializable("test_finiteness")
+class OwnEnd(keras.layers.Layer):
+    """Has a weight, and does not say what its outputs are."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones")
+
+    def call(self, values):
+        return keras.ops.log(-keras.ops.abs(values * self.scale) - 1)
+
+
+def test_no_numbers_are_told_before_it_is_asked_what_they_mean():
+    with pytest.raises(ValueError, match=r"8 of 8 images; it begins in layer 'own'"):
+        diagnose(keras.Sequential([network(), OwnEnd(name="own")]), images())

@@ -7,6 +7,8 @@ from happymaps.attribution.parts.explained import Explained
 from happymaps.backend import keras
 from happymaps.maps.objectives import logit
 from happymaps.networks import batches
+from happymaps.networks.graph import graph_nodes
+from happymaps.networks.unrolled import Unrolled
 
 
 @pytest.fixture
@@ -46,3 +48,26 @@ def test_attributions_take_no_more_than_memory_bears(model, monkeypatch):
     monkeypatch.setitem(batches.MEMORY, "cpu", 9 * 4 * VALUES)
     monkeypatch.setitem(batches.MEMORY, "gpu", 9 * 4 * VALUES)
     assert Explained(model, logit(0), images, "leaky", 32).batch_size == 3
+
+
+def test_a_network_that_is_held_is_compiled_once_and_follows_its_weights(model):
+    images = np.random.default_rng(0).random((70, 8, 8, 1), dtype=np.float32)
+    plain = batches.run(model, images[:5])
+    with batches.held(model):
+        forward = batches._HELD[model]
+        np.testing.assert_allclose(batches.run(model, images[:5]), plain, atol=1e-5)
+        batches.run(model, images)
+        batches.run(model, images.astype(np.float64))
+        assert len(forward._compiled) == 2
+        model.set_weights([2 * weight for weight in model.get_weights()])
+        doubled = batches.run(model, images[:5])
+    assert model not in batches._HELD
+    np.testing.assert_allclose(doubled, model(images[:5]).numpy(), atol=1e-4)
+    assert not np.allclose(doubled, plain)
+
+
+def test_work_counts_what_is_made_and_multiplied(model):
+    unrolled = Unrolled(model)
+    nodes = graph_nodes(keras.Model(unrolled.inputs, unrolled.outputs))
+    products = 6 * 6 * 9 * 4 + 6 * 6 * 4 * 2
+    assert batches.work_per_image(nodes) == pytest.approx(VALUES + products / 25)

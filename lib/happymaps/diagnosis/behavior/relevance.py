@@ -16,6 +16,7 @@ from happymaps.attribution.predictions import predicted_objectives
 from happymaps.backend import keras
 from happymaps.networks.models import randomize_weights
 from happymaps.networks.outputs import state_alike
+from happymaps.networks.randomness import tell_no_more
 
 
 def relevance_maps(
@@ -59,5 +60,6 @@ def shuffled_relevance(
     for seed in seeds:
         shuffled = randomize_weights(model, seed=seed)
         state_alike(shuffled, model)
+        tell_no_more(shuffled)
         maps.append(relevance_maps(shuffled, images, baseline).mean(axis=0))
     return np.mean(maps, axis=0)

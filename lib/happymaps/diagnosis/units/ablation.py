@@ -13,7 +13,12 @@ import numpy as np
 from happymaps.backend import keras, tf
 from happymaps.base.progress import worked
 from happymaps.datasets import Dataset
-from happymaps.networks.batches import bear, values_per_image, work_per_image
+from happymaps.networks.batches import (
+    bear,
+    compile_for,
+    values_per_image,
+    work_per_image,
+)
 from happymaps.networks.graph import functional_form, graph_nodes, is_graph
 from happymaps.networks.layers import cut, find_layer, layer_path, layer_paths
 from happymaps.networks.outputs import output_kind, to_log_probabilities
@@ -84,10 +89,9 @@ def ablate_sets(
     paths = list(dict.fromkeys(path for one in sets for path in one))
     paths = paths or layer_paths(model)[-1:]  # nothing is taken out anywhere
     layers, masks = _masks(model, paths, sets)
-    run = tf.function(
-        lambda images: _without(model, images, layers, masks),
-        autograph=False, reduce_retracing=True,
-    )  # fmt: skip
+    run = compile_for(
+        lambda images: _without(model, images, layers, masks), dataset.images
+    )
     kind, size, work = None, *_images_at_once(model)
     losses, right = np.zeros(len(sets) + 1), np.zeros(len(sets) + 1)
     for start in range(0, len(dataset), size):

@@ -7,7 +7,12 @@ import numpy as np
 from happymaps.backend import keras, tf
 from happymaps.base.progress import worked
 from happymaps.maps.scoring import LEAKY_SLOPE
-from happymaps.networks.batches import bear, values_per_image, work_per_image
+from happymaps.networks.batches import (
+    bear,
+    compile_for,
+    values_per_image,
+    work_per_image,
+)
 from happymaps.networks.graph import graph_nodes
 from happymaps.networks.layers import cut
 
@@ -57,8 +62,7 @@ def measure_activity(model: keras.Model, layer: str, images: np.ndarray) -> Acti
     on, lows, highs, happy, sad = [], [], [], [], []
     borne = bear(values_per_image(network), _IMAGES_AT_ONCE)
     work = work_per_image(graph_nodes(network))
-    run = tf.function(lambda given: network(given, training=False), autograph=False,
-                      reduce_retracing=True)  # fmt: skip
+    run = compile_for(lambda given: network(given, training=False), images)
     for part in _parts(images, np.prod([*map(int, after.shape[1:])]), borne):
         inside, outputs = (values.numpy() for values in run(tf.constant(part)))
         flat, flat_outputs = (v.reshape(-1, v.shape[-1]) for v in (inside, outputs))
