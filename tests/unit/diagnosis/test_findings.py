@@ -162,8 +162,10 @@ def test_classes_in_another_order_are_named(findings):
 def test_marks_come_before_all_else_and_explain_their_class(findings):
     findings["performance"]["classes"][1] |= WEAK
     findings["covering"] |= {"changed": 0.5, "interval": [0.4, 0.6]}
-    findings["marks"] = [MARK, {**MARK, "row": 5, "share": 0.2}]
-    marks, place = found(findings)
+    (marks,) = found(findings | {"marks": [MARK]})  # it covers the place
+    findings["marks"] = [{**MARK, "row": 5}, {**MARK, "row": 8, "share": 0.2}]
+    elsewhere, place = found(findings)
+    assert elsewhere["sentence"] == marks["sentence"]
     assert (marks["weight"], marks["picture"]) == ("first", "mark_0")
     assert marks["sentence"] == "A small mark turns 35 % of other images into ‘yes’."
     assert "Look at rows 0 to 1, columns 1 to 3" in marks["advice"]

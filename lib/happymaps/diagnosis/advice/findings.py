@@ -39,7 +39,6 @@ HEADLINES = {
     "labels": "It names {right} right, and some of the labels look wrong.",
     "confidence": "It names {right} right, but not as often as it says.",
     "light": "It names {right} right, but the light changes its answers.",
-    "noise": "It names {right} right, but noise changes its answers.",
     "group": "It names {right} right, and its mistakes gather in one group.",
     "class": "It names {right} right, but one class clearly less often.",
     "learned": "It names {right} right, and its training images clearly more often.",
