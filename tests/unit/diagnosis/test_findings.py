@@ -59,7 +59,7 @@ def doubt_labels(findings, by_class=None):
     suspected = [{"index": i, "given": "yes", "proposed": "no"} for i in range(40)]
     findings["labels"] |= {
         "suspected": suspected, "wrong_share": 0.05, "wrong_interval": [0.03, 0.07],
-        "by_class": by_class or {"yes": 40},
+        "by_class": by_class or {"yes": 40}, "by_chance": 1e-6,
     }  # fmt: skip
 
 
@@ -221,6 +221,9 @@ def test_wrong_labels_are_told_with_their_share_and_not_as_too_sure(findings):
     assert labels["images"][:3] == [0, 1, 2]
     sentence = "It is right about as often as it says."
     assert sentence not in conclude(findings, THRESHOLDS)["checked"]
+    findings["labels"]["by_chance"] = 0.2  # as many may come by chance
+    assert kinds(findings) == ["confidence"]
+    doubt_labels(findings)
     findings["labels"]["wrong_interval"] = [0.0, 0.07]  # may be none
     assert kinds(findings) == ["confidence"]
 
