@@ -207,6 +207,8 @@ def test_more_images_are_advised_only_after_all_other_causes(findings):
     # The labels are wrong: 40 of its 45 mistakes.
     doubt_labels(findings)
     assert kinds(findings) == ["labels"]
+    fine = "No class is clearly weaker than the others."
+    assert fine not in conclude(findings, THRESHOLDS)["checked"]
     doubt_labels(findings, {"no": 40})
     assert kinds(findings) == ["labels", "class"]
 
@@ -259,6 +261,8 @@ def test_light_is_told_from_noise(findings):
     (noise,) = found(findings)
     assert (noise["kind"], noise["weight"]) == ("noise", "note")
     assert noise["numbers"]["with noise of that size"] == 0.44
+    fine = "Somewhat brighter or darker images get the same names."
+    assert fine not in conclude(findings, THRESHOLDS)["checked"]
 
 
 def test_confidence_is_named_by_its_direction(findings):
