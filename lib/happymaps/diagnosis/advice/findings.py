@@ -119,8 +119,8 @@ def _list_checked(findings: Mapping, found: list[dict]) -> list[str]:
         "class order": "No other order of the classes fits better.",
         "labels": "No more images contradict their labels than chance would bring.",
         "confidence": "It is right about as often as it says.",
-        "light": "Somewhat brighter or darker images get the same names.",
-        "noise": "Noise does not change its names.",
+        "light": "Somewhat brighter or darker, nearly all images keep their names.",
+        "noise": "With a little noise, nearly all images keep their names.",
         "group": "No group of images gathers its mistakes.",
         "class": "No class is clearly weaker than the others.",
     }
