@@ -59,7 +59,7 @@ def doubt_labels(findings, by_class=None):
     suspected = [{"index": i, "given": "yes", "proposed": "no"} for i in range(40)]
     findings["labels"] |= {
         "suspected": suspected, "wrong_share": 0.05, "wrong_interval": [0.03, 0.07],
-        "by_class": by_class or {"yes": 40},
+        "by_class": by_class or {"yes": 40}, "by_chance": 1e-6,
     }  # fmt: skip
 
 
@@ -162,8 +162,10 @@ def test_classes_in_another_order_are_named(findings):
 def test_marks_come_before_all_else_and_explain_their_class(findings):
     findings["performance"]["classes"][1] |= WEAK
     findings["covering"] |= {"changed": 0.5, "interval": [0.4, 0.6]}
-    findings["marks"] = [MARK, {**MARK, "row": 5, "share": 0.2}]
-    marks, place = found(findings)
+    (marks,) = found(findings | {"marks": [MARK]})  # it covers the place
+    findings["marks"] = [{**MARK, "row": 5}, {**MARK, "row": 8, "share": 0.2}]
+    elsewhere, place = found(findings)
+    assert elsewhere["sentence"] == marks["sentence"]
     assert (marks["weight"], marks["picture"]) == ("first", "mark_0")
     assert marks["sentence"] == "A small mark turns 35 % of other images into ‘yes’."
     assert "Look at rows 0 to 1, columns 1 to 3" in marks["advice"]
@@ -205,6 +207,8 @@ def test_more_images_are_advised_only_after_all_other_causes(findings):
     # The labels are wrong: 40 of its 45 mistakes.
     doubt_labels(findings)
     assert kinds(findings) == ["labels"]
+    fine = "No class is clearly weaker than the others."
+    assert fine not in conclude(findings, THRESHOLDS)["checked"]
     doubt_labels(findings, {"no": 40})
     assert kinds(findings) == ["labels", "class"]
 
@@ -219,6 +223,9 @@ def test_wrong_labels_are_told_with_their_share_and_not_as_too_sure(findings):
     assert labels["images"][:3] == [0, 1, 2]
     sentence = "It is right about as often as it says."
     assert sentence not in conclude(findings, THRESHOLDS)["checked"]
+    findings["labels"]["by_chance"] = 0.2  # as many may come by chance
+    assert kinds(findings) == ["confidence"]
+    doubt_labels(findings)
     findings["labels"]["wrong_interval"] = [0.0, 0.07]  # may be none
     assert kinds(findings) == ["confidence"]
 
@@ -254,6 +261,8 @@ def test_light_is_told_from_noise(findings):
     (noise,) = found(findings)
     assert (noise["kind"], noise["weight"]) == ("noise", "note")
     assert noise["numbers"]["with noise of that size"] == 0.44
+    fine = "Somewhat brighter or darker, nearly all images keep their names."
+    assert fine not in conclude(findings, THRESHOLDS)["checked"]
 
 
 def test_confidence_is_named_by_its_direction(findings):

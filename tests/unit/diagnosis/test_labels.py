@@ -1,5 +1,7 @@
 """Wrong labels planted among right ones, in clusters whose network is known."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +52,7 @@ def test_planted_labels_are_found_with_their_share(seed):
     assert first["given"] == NAMES[data.labels[first["index"]]] != first["proposed"]
     assert sum(found["by_class"].values()) == len(suspected)
     assert found["confident"] > 2 * found["expected"]
+    assert found["by_chance"] < 0.001
 
 
 @pytest.mark.parametrize("strange", [0, 60])
@@ -60,6 +63,14 @@ def test_right_labels_are_not_doubted_even_where_the_network_errs(strange):
     assert len(found["suspected"]) <= 2
     if strange:
         assert np.mean(chances.argmax(axis=1)[-strange:] == data.labels[-strange:]) == 0
+
+
+def test_a_network_that_guesses_shows_no_more_contradictions_than_chance():
+    _, features, data, _ = make_case(0)
+    rng = np.random.default_rng(1)
+    data = dataclasses.replace(data, labels=rng.integers(0, 3, 600))
+    found = measure_labels(rng.dirichlet([1, 1, 1], 600), features, data)
+    assert found["by_chance"] > 0.05
 
 
 def test_late_features_are_those_before_the_outputs(keras):

@@ -12,7 +12,12 @@ from happymaps.diagnosis.behavior.calibration import (
     fit_temperature,
     measure_calibration,
 )
-from happymaps.diagnosis.behavior.errors import confident_mistakes, mistake_groups
+from happymaps.diagnosis.behavior.errors import (
+    confident_mistakes,
+    mistake_groups,
+    pick_examples,
+    show_examples,
+)
 from happymaps.diagnosis.behavior.performance import (
     balanced_accuracy,
     measure_performance,
@@ -106,6 +111,25 @@ def test_mistakes_come_with_the_most_confident_first():
     assert found[0]["confidence"] == pytest.approx(0.8)
     assert found[0]["probability"] == pytest.approx(0.2)
     assert len(confident_mistakes(chances([1] * 4), dataset, num_mistakes=1)) == 1
+
+
+def test_a_finding_is_shown_by_its_own_images():
+    dataset = make_dataset([0, 1, 0, 1], person=["p", "p", "q", "q"])
+    named = chances([1, 0, 1, 1], [0.6, 0.99, 0.8, 0.7])
+
+    def pick(chosen, **options):
+        return [e["index"] for e in pick_examples(chosen, named, dataset, **options)]
+
+    assert pick({"column": "person", "value": "p"}) == [1, 0]
+    assert pick({"column": "true class", "value": "a"}) == [2, 0]
+    assert pick({"column": "person", "value": "p"}, most=1) == [1]
+    assert pick([3, 0]) == [3, 0]  # as they were given
+    found = [{"images": [], "picture": "covering"}, {"images": [2], "picture": ""}]
+    pictures = show_examples(found, named, dataset)
+    assert [each["picture"] for each in found] == ["covering", "finding_1"]
+    assert found[1]["images"][0]["predicted"] == "b"
+    assert list(pictures) == ["finding_1"]
+    assert np.array_equal(pictures["finding_1"], dataset.images[[2]])
 
 
 def test_a_group_that_holds_all_mistakes_has_its_hypergeometric_probability():

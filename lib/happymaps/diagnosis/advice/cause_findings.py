@@ -56,14 +56,21 @@ def _find_mark(i: int, mark: Mapping, recall: float | None) -> dict:
 def find_place(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     """Return the window that decides far more than any other does, if any.
 
+    Where a mark was found there, that one tells more, and nothing is said of the place.
+
     Args:
-        findings: As `diagnose` gathers them: `covering`.
+        findings: As `diagnose` gathers them: `covering`, and `marks` where looked for.
         thresholds: From which sizes a finding counts.
     """
     if not is_suspicious(findings, thresholds):
         return []
     covering = findings["covering"]
     top, left, height, width = covering["window"]
+    for mark in findings.get("marks") or []:
+        below = mark["row"] < top + height and top < mark["row"] + mark["height"]
+        beside = mark["column"] < left + width and left < mark["column"] + mark["width"]
+        if below and beside:
+            return []
     where = f"the {covering['corner']} corner" if covering["corner"] else (
         "a place at the edge" if covering["touches_edge"] else "one place"
     )  # fmt: skip

@@ -94,6 +94,12 @@ def told_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
 def doubts_labels(findings: Mapping, thresholds: Thresholds) -> bool:
     """Return whether more labels look wrong than chance and hard images would bring."""
     labels = findings["labels"]
-    return bool(labels["suspected"]) and (
-        labels["wrong_interval"][0] >= thresholds.wrong_labels
+    some = labels["wrong_interval"][0] >= thresholds.wrong_labels
+    return (
+        some
+        and bool(labels["suspected"])
+        and (
+            # Of a weak network and its neighbors, the model of the share is a poor one.
+            labels["by_chance"] <= thresholds.labels_by_chance
+        )
     )

@@ -39,7 +39,6 @@ HEADLINES = {
     "labels": "It names {right} right, and some of the labels look wrong.",
     "confidence": "It names {right} right, but not as often as it says.",
     "light": "It names {right} right, but the light changes its answers.",
-    "noise": "It names {right} right, but noise changes its answers.",
     "group": "It names {right} right, and its mistakes gather in one group.",
     "class": "It names {right} right, but one class clearly less often.",
     "learned": "It names {right} right, and its training images clearly more often.",
@@ -73,8 +72,8 @@ def conclude(findings: Mapping, thresholds: Thresholds) -> dict:
 def list_findings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     """Return what was found, the weightiest first, each with what to do about it.
 
-    A network that is fed wrongly shows nothing of what it does when it is fed right: of
-    such a one nothing else is told.
+    A network that is fed wrongly shows nothing of what it does when it is fed right:
+    then nothing else is told.
 
     Args:
         findings: As `diagnose` gathers them, see there.
@@ -120,8 +119,8 @@ def _list_checked(findings: Mapping, found: list[dict]) -> list[str]:
         "class order": "No other order of the classes fits better.",
         "labels": "No more images contradict their labels than chance would bring.",
         "confidence": "It is right about as often as it says.",
-        "light": "Brighter or darker images get the same names.",
-        "noise": "Noise does not change its names.",
+        "light": "Somewhat brighter or darker, nearly all images keep their names.",
+        "noise": "With a little noise, nearly all images keep their names.",
         "group": "No group of images gathers its mistakes.",
         "class": "No class is clearly weaker than the others.",
     }
@@ -129,7 +128,11 @@ def _list_checked(findings: Mapping, found: list[dict]) -> list[str]:
         clear["marks"] = "No mark pasted into images turns many of them into a class."
     if "learned" in findings:
         clear["learned"] = "It does not do clearly better on its training images."
+    # What a cause explains, or what is only the smaller of two, is not called fine.
+    if kinds & {"labels", "marks"}:
+        kinds |= {"class"}
     if "labels" in kinds:
-        # Wrong labels look like too much confidence.
         kinds |= {"confidence"}
+    if "noise" in kinds:
+        kinds |= {"light"}
     return [sentence for kind, sentence in clear.items() if kind not in kinds]

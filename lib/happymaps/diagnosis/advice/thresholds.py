@@ -23,6 +23,8 @@ class Thresholds:
         least_images: Images of a class or group below which nothing is said of it.
         wrong_labels: Lowest share of labels that are wrong, by the lower end of its
             interval.
+        labels_by_chance: Highest probability that chance alone would contradict as
+            many labels confidently.
         covering: Share of predictions that covering one window must change to count.
         outstanding: Times the median of all windows that it must change.
         brightness: Share of predictions that a change of brightness by a tenth of the
@@ -39,6 +41,7 @@ class Thresholds:
     low_recall: float = 0.8
     least_images: int = 10
     wrong_labels: float = 0.005
+    labels_by_chance: float = 0.01
     covering: float = 0.1
     outstanding: float = 3.0
     brightness: float = 0.1

@@ -19,6 +19,7 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
 from happymaps.backend import keras
@@ -50,7 +51,8 @@ def measure_labels(
     Returns:
         `num_images`; `wrong_share` with its `wrong_interval`; `confident`: images that
         both together call another class with 90 % or more; `expected`: how many these
-        would be by chance, all labels being right; `suspected`: images whose label is
+        would be by chance, all labels being right, and the `by_chance` probability of
+        as many (Poisson); `suspected`: images whose label is
         wrong rather than right, the most doubtful first: `index`, `file` (empty where
         unknown), `given`, `proposed` and `probability` (that the label is wrong);
         `by_class`: how many of these bear the name of a class.
@@ -76,12 +78,15 @@ def measure_labels(
     suspected = [int(i) for i in order if wrong[i] > 0.5]
     confidence = opinion.max(axis=1)
     sure = confidence >= _CONFIDENT
+    confident = int(np.sum(sure & (opinion.argmax(axis=1) != labels)))
+    expected = float(np.sum(1 - confidence[sure]))
     return {
         "num_images": len(labels),
         "wrong_share": float(share),
         "wrong_interval": [float(plausible.min()), float(plausible.max())],
-        "confident": int(np.sum(sure & (opinion.argmax(axis=1) != labels))),
-        "expected": float(np.sum(1 - confidence[sure])),
+        "confident": confident,
+        "expected": expected,
+        "by_chance": float(stats.poisson.sf(confident - 1, expected)),
         "suspected": [
             {
                 "index": i,
