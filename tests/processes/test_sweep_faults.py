@@ -26,7 +26,10 @@ from sweep_cases import (
     write_notebook,
 )
 
+from happymaps.base.paths import CUSTOM_OBJECTS, SKIP_DAMAGED
 from happymaps_runs.sweeps.running import Options, Workers, run_sweep
+
+OPENING = (CUSTOM_OBJECTS, SKIP_DAMAGED)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +142,24 @@ def test_a_function_that_asks_for_too_much_memory_is_told_apart(tmp_path, worker
     assert run(case, workers) == 1
     assert case.statuses() == {0: "out of memory", 1: "completed"}
     assert case.counts() == {0: 1, 1: 1}
+
+
+def test_workers_elsewhere_open_networks_as_each_command_says(
+    tmp_path, workers, monkeypatch
+):
+    module = tmp_path / "blocks.py"
+    module.touch()
+    case = Case(tmp_path, seeds(1, "show environment"))
+    expected = {f"{CUSTOM_OBJECTS}={module}", f"{SKIP_DAMAGED}=1"}
+    for given, found in (((str(module), "1"), expected), (("", ""), set())):
+        for name, value in zip((CUSTOM_OBJECTS, SKIP_DAMAGED), given, strict=True):
+            monkeypatch.setenv(name, value)
+        assert run(case, workers, force=True) == 0
+        shown = (case.traces / "environment").read_text().splitlines()
+        assert {each for each in shown if each.split("=")[0] in OPENING} == found
+    monkeypatch.setenv(CUSTOM_OBJECTS, str(tmp_path / "elsewhere.py"))
+    with pytest.raises(ConnectionError, match="must see the module of --custom"):
+        run(case, workers, force=True)
 
 
 # ------------------------------------------------------------------ disk and store

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 
 import pytest
 import yaml
@@ -161,6 +162,13 @@ def test_a_module_is_run_where_the_command_names_it_and_not_before(
     with pytest.raises(ValueError, match=f"if you trust it, add --module {name}"):
         load_sweep(case.file)
     assert not (tmp_path / "ran").exists()
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(["", str(tmp_path / "other")]))
+        with pytest.raises(ValueError, match="of a folder in PYTHONPATH"):
+            load_sweep(case.file)
+        assert not (tmp_path / "ran").exists()
+        patch.setenv("PYTHONPATH", os.pathsep.join(["", str(tmp_path)]))
+        assert len(load_sweep(case.file).points) == 1
     (point,) = load_sweep(case.file, modules=[name]).points
     assert point.parameters == {"seed": 0}
 

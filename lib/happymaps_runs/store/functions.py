@@ -8,6 +8,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import inspect
+import os
 import re
 import shutil
 import sys
@@ -63,23 +64,32 @@ def find_function(name: str) -> Callable:
 def check_place(name: str, modules: Collection[str]) -> None:
     """Check that a function comes from where a sweep file's may.
 
-    To look for a function is to run its module, and a file can name any.
+    To look for a function is to run its module, and a file can name any. Those of our
+    own packages may be run, those in a folder that the user's `PYTHONPATH` names, and
+    those that the user names.
 
     Args:
         name: "module:name".
-        modules: Whose functions are allowed besides those of our own packages.
+        modules: Named by the user, with all that is in them.
 
     Raises:
         ValueError: It comes from elsewhere.
     """
     module, _ = _split(name)
     known = (*TOP_LEVEL, *modules)
-    if not any(f"{module}.".startswith(f"{each}.") for each in known):
+    is_named = any(f"{module}.".startswith(f"{each}.") for each in known)
+    if not (is_named or _is_on_own_path(module.partition(".")[0])):
         raise ValueError(
-            "function must be of happymaps, of experiments, or of a module that the "
-            f"command names. Received: {name!r}. Its module's code would be run; if "
-            f"you trust it, add --module {module}."
+            "function must be of happymaps, of experiments, of a folder in PYTHONPATH, "
+            f"or of a module that the command names. Received: {name!r}. Its module's "
+            f"code would be run; if you trust it, add --module {module}."
         )
+
+
+def _is_on_own_path(package: str) -> bool:
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    folders = [str(Path(folder).resolve()) for folder in named if folder]
+    return importlib.machinery.PathFinder.find_spec(package, folders) is not None
 
 
 def _split(name: str) -> tuple[str, str]:

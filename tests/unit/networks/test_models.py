@@ -172,6 +172,36 @@ def test_fingerprint_survives_saving_and_depends_on_nothing_else(tmp_path):
     assert fingerprint(model) == found
 
 
+def adapted(keras, kind, seen):
+    """Return a network that is the same but for what its first layer has seen."""
+    options = {"num_bins": 2} if kind == "Discretization" else {}
+    layer = getattr(keras.layers, kind)(name="first", **options)
+    layer.adapt(np.array(seen))
+    is_text = kind == "TextVectorization"
+    inputs = keras.Input((1,), dtype="string" if is_text else "float32", name="inputs")
+    return keras.Model(inputs, layer(inputs), name="adapted")
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("Normalization", [[1.0], [2.0]], [[1.0], [3.0]]),
+        ("Discretization", [[1.0], [2.0]], [[1.0], [3.0]]),
+        ("IntegerLookup", [[1], [2]], [[1], [3]]),
+        ("TextVectorization", ["a b"], ["a c"]),
+    ],
+)
+def test_fingerprint_tells_what_a_layer_was_adapted_to_before_and_after_saving(
+    keras, tmp_path, kind, one, other
+):
+    model = adapted(keras, kind, one)
+    found = fingerprint(model)
+    assert fingerprint(adapted(keras, kind, one)) == found
+    assert fingerprint(adapted(keras, kind, other)) != found
+    model.save(tmp_path / "a.keras")
+    assert fingerprint(load_model(tmp_path / "a.keras")) == found
+
+
 def test_fingerprint_changes_with_a_single_weight():
     model, position = small(), (0, 1, 0, 1)
     before = fingerprint(model)
