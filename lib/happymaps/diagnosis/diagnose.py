@@ -38,6 +38,7 @@ from happymaps.diagnosis.description import (
     layer_sizes,
 )
 from happymaps.diagnosis.effort import plan_effort
+from happymaps.diagnosis.marks.finding import diagnose_marks
 from happymaps.diagnosis.units.diagnosing import diagnose_units
 from happymaps.networks.checks import check_images
 from happymaps.networks.fed import include_preprocessing
@@ -56,15 +57,16 @@ class Diagnosis(NamedTuple):
     Attributes:
         findings: What JSON can hold: `model`, `dataset`, `options`, `performance`,
             `calibration`, `mistakes`, `readings`, `class_order`, `covering`,
-            `relevance`, `brightness`, `units`, `removal`, `thresholds`; and made of
-            these `summary` (sentences), `unknown` (`question`, `why`) and
-            `recommendations`. See the modules of this package for each.
+            `relevance`, `brightness`, `marks`, `marks_tried` (None for too few images),
+            `units`, `removal`, `thresholds`; and made of these `summary` (sentences),
+            `unknown` (`question`, `why`) and `recommendations`. See the modules of this
+            package for each.
         units: The diagnosis of units, as `happymaps.diagnose_units` returns it.
         pictures: Name to array, values in [0, 1] unless said otherwise: `mean_image`
             `(y, x, color)`; `relevance` and `shuffled_relevance` `(y, x)`, which sum
             to 1; `mistakes` `(mistakes, y, x, color)` and `mistake_relevance`
             `(mistakes, y, x)`; `covering` `(y, x)`, the share of predictions that
-            change with the window around a pixel.
+            change with the window around a pixel; `mark_<i>` as `find_marks` has them.
     """
 
     findings: dict
@@ -142,14 +144,13 @@ def diagnose(
         places, pictures = _measure_places(
             model, few, dataset, findings, pixel_range, seed, effort.num_relevance
         )
-        findings |= places | {"readings": tried}
+        report("marks that no image shows")
+        marks, drawn = diagnose_marks(model, few, pixel_range, seed)
+        findings, pictures = findings | places | marks, pictures | drawn
+        findings["readings"] = tried
         report("units")
         units = diagnose_units(
-            model,
-            few,
-            layers=effort.layers,
-            input_range=pixel_range,
-            **work,
+            model, few, layers=effort.layers, input_range=pixel_range, **work
         )
         report("taking units out")
         findings |= {

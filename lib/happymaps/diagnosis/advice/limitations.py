@@ -19,10 +19,7 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
             "these, its accuracy here says nothing about others: bring images that it "
             "has not seen.",
         ),
-        (
-            "Whether it answers to a mark that is on none of these images",
-            "What no image shows cannot be covered, and no heat map shows it.",
-        ),
+        _unknown_marks(findings),
     ]
     if not findings["dataset"]["regions"]:
         found.append(
@@ -36,6 +33,23 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     found += _unknown_places(findings, thresholds)
     found += _unknown_units(findings)
     return [{"question": question, "why": why} for question, why in found]
+
+
+def _unknown_marks(findings: Mapping) -> tuple[str, str]:
+    tried = findings["marks_tried"]
+    if tried is None:
+        return (
+            "Whether it answers to a mark that is on none of these images",
+            "Marks are tried on one half of the images and measured on the other, and "
+            "there are too few.",
+        )
+    sides = listing([f"{side} x {side}" for side in tried["sides"]])
+    return (
+        "Whether it answers to a mark of another form",
+        f"Tried were {listing(tried['kinds'], most=9)} marks of {sides} pixels. One "
+        "that is fainter, larger, of another form, or not always at one place may go "
+        "unseen, and so may one among other marks that do as much.",
+    )
 
 
 def _unknown_mistakes(findings: Mapping, thresholds: Thresholds) -> list[tuple]:

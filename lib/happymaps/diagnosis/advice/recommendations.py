@@ -12,6 +12,7 @@ from happymaps.diagnosis.advice.criteria import (
     reorders_classes,
     told_groups,
 )
+from happymaps.diagnosis.advice.mark_advice import advise_marks
 from happymaps.diagnosis.advice.thresholds import Thresholds
 from happymaps.diagnosis.advice.unit_advice import advise_units
 from happymaps.diagnosis.advice.wording import (
@@ -41,6 +42,7 @@ def recommend(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         # Fed wrongly, a network shows nothing of what it does when it is fed right.
         return [*readings, _advise_again(findings)]
     found = [
+        *advise_marks(findings),
         *_advise_shortcut(findings, thresholds),
         *_advise_brightness(findings, thresholds),
         *_advise_classes(findings, thresholds),

@@ -11,6 +11,7 @@ from happymaps.diagnosis.advice.criteria import (
     is_suspicious,
     reorders_classes,
 )
+from happymaps.diagnosis.advice.mark_advice import tell_marks
 from happymaps.diagnosis.advice.thresholds import Thresholds
 from happymaps.diagnosis.advice.wording import (
     count,
@@ -53,10 +54,13 @@ def summarize(findings: Mapping, thresholds: Thresholds) -> list[str]:
     is_wrong = best_reading(findings, thresholds) or reorders_classes(
         findings, thresholds
     )
+    marks = tell_marks(findings)
     return [
         _tell_accuracy(findings),
+        *([marks] if findings["marks"] else []),
         *([reading, *behavior] if is_wrong else [*behavior, reading]),
         _tell_window(findings, thresholds),
+        *([] if findings["marks"] else [marks]),
         _tell_light(findings, thresholds),
         _tell_units(findings["units"]),
     ]

@@ -62,26 +62,30 @@ def measure_candidates(
         totals: Of how many that were not named so.
 
     Returns:
-        `share` with its 95 % `interval`, `chance` (largest share of a mark elsewhere), `p`
-        (corrected), `z` and `times`, see `Candidate`.
+        `share` with its 95 % `interval`, `chance` (largest share of a mark elsewhere),
+        `p` (corrected), `z` and `times`, see `Candidate`.
     """
     tails = [
         stats.binom.sf(count - 1, total, candidate.chance) if total else 1.0
         for candidate, count, total in zip(candidates, turned, totals, strict=True)
     ]
+    ends = [
+        proportion_interval(count, total) if total else (0.0, 1.0)
+        for count, total in zip(turned, totals, strict=True)
+    ]
     corrected = stats.false_discovery_control(tails) if tails else []
     return [
         {
             "share": count / total if total else 0.0,
-            "interval": list(proportion_interval(count, total)) if total else [0.0, 1.0],
+            "interval": list(interval),
             "num_images": int(total),
             "chance": candidate.chance,
             "p": float(p),
             "z": candidate.z,
             "times": candidate.times,
         }
-        for candidate, count, total, p in zip(
-            candidates, turned.tolist(), totals.tolist(), corrected, strict=True
+        for candidate, count, total, p, interval in zip(
+            candidates, turned.tolist(), totals.tolist(), corrected, ends, strict=True
         )
     ]  # fmt: skip
 
