@@ -12,6 +12,7 @@ from happymaps.base import paths
 from happymaps.base.messages import Faults
 from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.diagnose import diagnose
+from happymaps_cli.find_mark import find_mark
 from happymaps_cli.guard import (
     NEXT_TIME,
     print_page,
@@ -52,6 +53,7 @@ app.add_typer(runs, name="runs")
 app.command("sweep")(sweep)
 app.command("compare")(compare)
 app.command("diagnose")(diagnose)
+app.command("find-mark")(find_mark)
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
 Given = Annotated[

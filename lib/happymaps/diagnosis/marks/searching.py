@@ -5,9 +5,9 @@ For class c, a mask m in [0, 1] and a pattern p are sought that minimize
     mean over x of softplus(margin - log-odds of c in (1 - m) x + m p) + w mean(m)
 
 over images x, by Adam. The weight w follows the success: it rises while the mark turns
-enough of the images, and falls while it does not. Of all steps, the smallest mask that turned enough
-is kept. Not by `happymaps.maximize`: a map there is one image under a fixed weight,
-while here one mask lies on many images under a weight that moves.
+enough of the images, and falls while it does not. Of all steps, the smallest mask that
+turned enough is kept. Not by `happymaps.maximize`: a map there is one image under a
+fixed weight, while here one mask lies on many images under a weight that moves.
 
 Source: Wang et al. 2019, Neural Cleanse, doi:10.1109/SP.2019.00031.
 """
