@@ -50,10 +50,8 @@ app = typer.Typer(
 data = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
-app.command("sweep")(sweep)
-app.command("compare")(compare)
-app.command("diagnose")(diagnose)
-app.command("find-mark")(find_mark)
+for command in (sweep, compare, diagnose, find_mark):
+    app.command(command.__name__.replace("_", "-"))(command)
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
 Given = Annotated[

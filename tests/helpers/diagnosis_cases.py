@@ -113,6 +113,12 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         ),
         "covering": covering,
         "relevance": describe_places(heat, shuffled, {}, covering["window"]),
+        "marks": [],
+        "marks_tried": {
+            "num_marks": 400, "num_places": 100, "num_images": 32, "sides": [3, 5],
+            "kinds": ["bright", "dark"], "anywhere": {"label": 0, "share": 0.0},
+            "best": [], "search": [], "changes": [],
+        },
         "units": count_units(units, {"conv2d_1": 32, "conv2_2": 7}),
         "removal": {
             "accuracy": 0.875,

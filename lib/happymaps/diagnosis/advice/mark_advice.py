@@ -34,10 +34,7 @@ def tell_marks(findings: Mapping) -> str:
             f"{percent_range(*first['interval'])})"
         )
         if first["chance"] is not None:
-            text += (
-                f", and no other mark of its size turns more than "
-                f"{percent(first['chance'])}"
-            )
+            text += _tell_others(first)
         if others:
             text += f"; {count(len(others), 'more mark')} did so less"
         return f"{text}. It may be on none of these images."
@@ -53,6 +50,18 @@ def tell_marks(findings: Mapping) -> str:
             "learned could hide among them."
         )
     return f"{text}."
+
+
+def _tell_others(mark: Mapping) -> str:
+    if mark["chance"] <= mark["share"] / 2:
+        return (
+            f", and no other mark of its size elsewhere turns more than "
+            f"{percent(mark['chance'])}"
+        )
+    return (
+        f", and moves the log-odds {number(mark['times'], 2)} times as far as any "
+        "other mark of its size elsewhere"
+    )
 
 
 def describe_mark(mark: Mapping) -> str:
@@ -86,9 +95,9 @@ def _advise_mark(position: int, mark: Mapping) -> dict:
     )
     if mark["index"] is None:
         rests_on += (
-            f"; the best mark of its size elsewhere turns {percent(mark['chance'])}, "
-            f"which would make as many with probability {probability(mark['p'])}. It "
-            f"moves the log-odds {number(mark['times'], 2)} times as far as any other "
+            f"; the best mark of its size elsewhere turns {percent(mark['chance'])} "
+            f"(one as good would do as much with probability "
+            f"{probability(mark['p'])}). It moves the log-odds {number(mark['times'], 2)} times as far as any other "
             "mark, or any piece of another image"
         )
         look = (

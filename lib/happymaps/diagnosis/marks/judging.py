@@ -8,7 +8,7 @@ Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x). That alone is not enough
 every network some place counts more than others. So its push must lie far out among
 those of all marks, places and classes; it must be larger by a factor than what any mark
 does elsewhere, and any piece of another image anywhere; and so must the share be,
-beside marks elsewhere. A mark that images at hand show is therefore no finding here:
+beside marks elsewhere, unless the push is far larger. A mark that images at hand show is therefore no finding here:
 covering it shows what it does.
 
 The factors were set on networks that are not among those whose alarms are reported
@@ -30,6 +30,8 @@ class Limits(NamedTuple):
 
     Attributes:
         times: Its push over the largest of other marks and of real content.
+        times_alone: The same, from where the share elsewhere does not matter: where
+            images lie near the border of two classes, anything turns them.
         z: Deviations of its push from the median of all.
         share: Lowest end of the interval of the share that it turns.
         share_times: That end over the largest share that a mark turns elsewhere.
@@ -40,6 +42,7 @@ class Limits(NamedTuple):
     """
 
     times: float = 1.4
+    times_alone: float = 2.5
     z: float = 5.0
     share: float = 0.1
     share_times: float = 2.0
@@ -92,13 +95,14 @@ def measure_candidates(
 
 def is_outstanding(measured: dict, limits: Limits = LIMITS) -> bool:
     """Return whether a pasted mark is told as a finding."""
-    low = measured["interval"][0]
-    return (
-        measured["times"] >= limits.times
-        and measured["z"] >= limits.z
-        and low >= max(limits.share, limits.share_times * measured["chance"])
+    low, times = measured["interval"][0], measured["times"]
+    if low < limits.share or measured["z"] < limits.z:
+        return False
+    is_alone = (
+        low >= limits.share_times * measured["chance"]
         and measured["p"] <= limits.significant
     )
+    return times >= (limits.times if is_alone else limits.times_alone)
 
 
 def is_small(measured: dict, limits: Limits = LIMITS) -> bool:

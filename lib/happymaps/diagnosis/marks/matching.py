@@ -18,9 +18,9 @@ def read_mark(found: Mapping) -> Mark:
     """
     if found["kind"] == "searched":
         raise ValueError(
-            "Only marks that were pasted (bright, dark, a color, ...) can be looked "
-            f"for in images. Received: a searched pattern for {found['class']!r}. Compare "
-            "its picture on the page with the images yourself."
+            "Expected a mark that was pasted (bright, dark, a color, ...). Received: a "
+            f"searched pattern for {found['class']!r}. Compare its picture on the page "
+            "with the images yourself."
         )
     return Mark(found["kind"], *(found[name] for name in Mark._fields[1:]))
 

@@ -88,7 +88,7 @@ def _search(reader: Reader, images, labels, pixel_range, num_steps) -> list[Sear
     optimizer = keras.optimizers.Adam(_RATE)
     optimizer.build([masks, patterns])
     low, high = pixel_range
-    given, own = tf.constant(images, tf.float32), tf.constant(labels)
+    given, own = tf.constant(images, tf.float32), tf.constant(labels, tf.int32)
 
     @tf.function
     def step(weights):
@@ -98,12 +98,13 @@ def _search(reader: Reader, images, labels, pixel_range, num_steps) -> list[Sear
             marked = given + drawn[:, None] * (shown[:, None] - given)
             odds = reader.log_odds(tf.reshape(marked, (-1, *shape)))
             odds = tf.reshape(odds, (count, -1, odds.shape[-1]))
-            odds = tf.gather(odds, own, axis=2, batch_dims=1)
-            missed = tf.reduce_mean(tf.nn.softplus(_MARGIN - odds), axis=1)
+            toward = tf.gather(odds, own, axis=2, batch_dims=1)
+            missed = tf.reduce_mean(tf.nn.softplus(_MARGIN - toward), axis=1)
             sizes = tf.reduce_mean(drawn, axis=(1, 2, 3))
             loss = tf.reduce_sum(missed + weights * sizes)
         optimizer.apply(tape.gradient(loss, [masks, patterns]), [masks, patterns])
-        turned = tf.reduce_mean(tf.cast(odds > 0, tf.float32), axis=1)
+        is_own = tf.argmax(odds, axis=2, output_type=tf.int32) == own[:, None]
+        turned = tf.reduce_mean(tf.cast(is_own, tf.float32), axis=1)
         return turned, tf.reduce_sum(drawn, axis=(1, 2, 3)), drawn[..., 0], shown
 
     weights, streaks = np.full(count, _WEIGHT), np.zeros(count, int)
