@@ -97,8 +97,9 @@ def _advise_mark(position: int, mark: Mapping) -> dict:
         rests_on += (
             f"; the best mark of its size elsewhere turns {percent(mark['chance'])} "
             f"(one as good would do as much with probability "
-            f"{probability(mark['p'])}). It moves the log-odds {number(mark['times'], 2)} times as far as any other "
-            "mark, or any piece of another image"
+            f"{probability(mark['p'])}). It moves the log-odds "
+            f"{number(mark['times'], 2)} times as far as any other mark, or any piece "
+            "of another image"
         )
         look = (
             "Look for it among the training images: happymaps find-mark PAGE FOLDER "

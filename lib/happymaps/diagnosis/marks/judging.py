@@ -8,8 +8,8 @@ Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x). That alone is not enough
 every network some place counts more than others. So its push must lie far out among
 those of all marks, places and classes; it must be larger by a factor than what any mark
 does elsewhere, and any piece of another image anywhere; and so must the share be,
-beside marks elsewhere, unless the push is far larger. A mark that images at hand show is therefore no finding here:
-covering it shows what it does.
+beside marks elsewhere, unless the push is far larger. A mark that images at hand show
+is therefore no finding here: covering it shows what it does.
 
 The factors were set on networks that are not among those whose alarms are reported
 (`experiments/experiment2/marks.ipynb`).
