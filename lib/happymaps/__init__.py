@@ -1,8 +1,8 @@
 """Open up Keras networks: what their neurons look for, and what is wrong with them.
 
 The names of every day are here; the others are in namespaces: `attribution` and its
-`evaluation`, `datasets`, `evidence`, `kernels`, `measures`, `networks`, `plots`,
-`priors`.
+`evaluation`, `datasets`, `diagnosis`, `evidence`, `kernels`, `measures`, `networks`,
+`plots`, `priors`.
 """
 
 import importlib
@@ -62,6 +62,7 @@ _HOMES = {
 _NAMESPACES = {
     "attribution": ".attribution",
     "datasets": ".datasets",
+    "diagnosis": ".diagnosis",
     "evidence": ".evidence",
     "kernels": ".networks.kernels",
     "measures": ".maps.measures",

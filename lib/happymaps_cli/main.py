@@ -12,6 +12,7 @@ from happymaps.base import paths
 from happymaps.base.messages import Faults
 from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.diagnose import diagnose
+from happymaps_cli.find_mark import find_mark
 from happymaps_cli.guard import (
     NEXT_TIME,
     print_page,
@@ -49,9 +50,8 @@ app = typer.Typer(
 data = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
-app.command("sweep")(sweep)
-app.command("compare")(compare)
-app.command("diagnose")(diagnose)
+for command in (sweep, compare, diagnose, find_mark):
+    app.command(command.__name__.replace("_", "-"))(command)
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
 Given = Annotated[

@@ -119,6 +119,12 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         ),
         "covering": covering,
         "relevance": describe_places(heat, shuffled, {}, covering["window"]),
+        "marks": [],
+        "marks_tried": {
+            "num_marks": 400, "num_places": 100, "num_images": 32, "sides": [3, 5],
+            "kinds": ["bright", "dark"], "anywhere": {"label": 0, "share": 0.0},
+            "best": [], "search": [], "changes": [],
+        },
         "units": count_units(units, {"conv2d_1": 32, "conv2_2": 7}),
         "removal": {
             "accuracy": 0.875,
@@ -178,11 +184,41 @@ def make_pictures(dataset=None, findings=None) -> dict[str, np.ndarray]:
     }
 
 
+# As `find_marks` tells it.
+MARK = {
+    "class": "yes",
+    "kind": "bright",
+    "row": 0,
+    "column": 1,
+    "height": 2,
+    "width": 3,
+    "share": 0.35,
+    "interval": [0.3, 0.4],
+    "num_images": 200,
+    "chance": 0.02,
+    "p": 1e-9,
+    "z": 9.0,
+    "times": 3.0,
+    "index": None,
+    "shown": {"image": 0, "before": "no", "after": "yes"},
+}
+TRIED = {
+    "num_marks": 900,
+    "num_places": 225,
+    "kinds": ["bright", "dark"],
+    "sides": [3, 5],
+    "anywhere": {"label": 1, "share": 0.02},
+    "changes": [],
+}
+
+
 def add_marks_and_portraits(findings: dict, pictures: dict[str, np.ndarray]) -> None:
     """Add a mark that makes images ‘yes’, and what that class looks like."""
-    mark = {"class": "yes", "row": 0, "column": 0, "height": 2, "width": 3,
-            "kind": "bright", "share": 0.9, "chance": 0.01}  # fmt: skip
-    findings |= {"marks": [mark], "portraits": [{"class": "yes", "score_kept": 0.5}]}
+    findings |= {
+        "marks": [MARK],
+        "marks_tried": TRIED,
+        "portraits": [{"class": "yes", "score_kept": 0.5}],
+    }
     findings |= conclude(findings, THRESHOLDS)
     for each in findings["findings"]:
         each["images"] = []

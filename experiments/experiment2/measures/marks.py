@@ -81,7 +81,7 @@ def measure_marks(
     planted: bool = False,
     num_learned: int = 400,
     epochs: int = 12,
-    corner_seven: bool = False,
+    search: bool = False,
 ) -> xr.Dataset:
     """Train a network, with a mark on one class or without, and look for marks.
 
@@ -93,8 +93,7 @@ def measure_marks(
         planted: Whether a mark is planted.
         num_learned: Images to learn from, at most, drawn from the part not held out.
         epochs: Of the training.
-        corner_seven: Plant the white 4x4 corner of the class `7` that the tool was
-            made for, in the place of a drawn one.
+        search: Whether masks are sought, too, as in `find_marks`.
 
     Returns:
         Without dimensions all numbers but `image` `(state, y, x, color)`; those of a
@@ -120,8 +119,6 @@ def measure_marks(
     plant = None
     if planted:
         plant = draw_plant(rng, learned)
-        if corner_seven:
-            plant = Plant(learned.class_names.index("7"), 1, 1, 4, 1.0, 0.95)
         has_it = (learned.labels == plant.label) & (
             rng.random(len(learned)) < plant.share
         )
@@ -142,6 +139,7 @@ def measure_marks(
         held_out.images,
         held_out.labels,
         held_out.class_names,
+        search=search,
         seed=source.seed,
     )
     best = max(told.tried["best"], key=lambda each: each["times"])

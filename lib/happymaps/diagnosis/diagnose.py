@@ -41,6 +41,7 @@ from happymaps.diagnosis.description import (
     layer_sizes,
 )
 from happymaps.diagnosis.effort import Maps, plan_effort
+from happymaps.diagnosis.marks.finding import diagnose_marks
 from happymaps.diagnosis.sampling import choose_images
 from happymaps.diagnosis.units.diagnosing import diagnose_units
 from happymaps.networks.batches import held, run
@@ -60,19 +61,20 @@ class Diagnosis(NamedTuple):
     Attributes:
         findings: What JSON can hold: `model`, `dataset`, `options`, `performance`,
             `calibration`, `mistakes`, `labels`, `readings`, `class_order`, `covering`,
-            `relevance`, `brightness`, `units`, `removal`, `thresholds`; where they
-            were asked for `learned`, `marks` and `portraits`; and made of these
-            `headline` (a sentence), `findings`, `checked` (what was looked at without
-            one) and `unknown` (`question`, `why`). See the modules of this package.
+            `relevance`, `brightness`, `marks`, `marks_tried` (None for too few images),
+            `units`, `removal`, `thresholds`; where they were asked for `learned` and
+            `portraits`; and made of these `headline` (a sentence), `findings`,
+            `checked` (what was looked at without one) and `unknown` (`question`,
+            `why`). See the modules of this package.
         units: The diagnosis of units, as `happymaps.diagnose_units` returns it.
         pictures: Name to array, values in [0, 1] unless said otherwise: `mean_image`
             `(y, x, color)`; `relevance` and `shuffled_relevance` `(y, x)`, which sum
             to 1; `mistakes` `(mistakes, y, x, color)` and `mistake_relevance`
             `(mistakes, y, x)`; `covering` `(y, x)`, the share of predictions that
             change with the window around a pixel; `finding_<i>`, the images of the
-            finding i `(images, y, x, color)`; `mark_<i>` `(2, y, x, color)`, an image
-            without and with the mark i; `portrait_<k>` `(n, y, x, color)`, maps of
-            class k, and `portrait_images_<k>`, its best images.
+            finding i `(images, y, x, color)`; `mark_<i>` as `find_marks` has them;
+            `portrait_<k>` `(n, y, x, color)`, maps of class k, and
+            `portrait_images_<k>`, its best images.
     """
 
     findings: dict
@@ -163,7 +165,10 @@ def diagnose(
         places, pictures = _measure_places(
             model, few, dataset, findings, pixel_range, seed, effort.num_relevance
         )
-        findings |= places | {"readings": tried}
+        report("marks that no image shows")
+        marks, drawn = diagnose_marks(model, few, pixel_range, seed)
+        findings, pictures = findings | places | marks, pictures | drawn
+        findings["readings"] = tried
         bar.reach(stages[2], report, "units")
         units = diagnose_units(
             model,

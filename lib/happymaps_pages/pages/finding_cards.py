@@ -139,11 +139,16 @@ def _show_mark(
 ) -> tuple[list[Shown], dict[str, bytes]]:
     if f"mark_{i}" not in pictures:
         return [], {}
+    before, after = mark["shown"]["before"], mark["shown"]["after"]
     texts = [
-        ("An image without the mark", "as it is"),
-        (f"The same with the mark, named {mark['class']}", f"named {mark['class']}"),
+        (f"An image without the mark, named {before}", f"as it is: {before}"),
+        (f"The same with the mark, named {after}", f"with the mark: {after}"),
     ]
-    return _encode_all(f"mark-{i}", pictures[f"mark_{i}"], texts)
+    shown = list(pictures[f"mark_{i}"])
+    if f"mark_pattern_{i}" in pictures:
+        shown.append(pictures[f"mark_pattern_{i}"])
+        texts.append(("The pattern on gray", "the pattern"))
+    return _encode_all(f"mark-{i}", shown, texts)
 
 
 def _encode_all(

@@ -4,7 +4,7 @@ import copy
 import re
 
 import pytest
-from diagnosis_cases import make_findings
+from diagnosis_cases import MARK, TRIED, make_findings
 
 from happymaps.diagnosis.advice.criteria import is_near_chance, is_suspicious
 from happymaps.diagnosis.advice.findings import HEADLINES, conclude, list_findings
@@ -18,8 +18,6 @@ from happymaps.diagnosis.advice.wording import (
     percent_range,
 )
 
-MARK = {"class": "yes", "row": 0, "column": 1, "height": 2, "width": 3,
-        "kind": "bright", "share": 0.35, "chance": 0.02}  # fmt: skip
 WEAK = {"recall": 0.5, "interval": [0.4, 0.6], "images": 90}
 MORE = "Give the class more to learn from"
 
@@ -33,7 +31,7 @@ def corner():
 @pytest.fixture
 def findings(corner):
     """Return the same with nothing to find, after marks were looked for."""
-    calm = copy.deepcopy(corner) | {"marks": []}
+    calm = copy.deepcopy(corner) | {"marks": [], "marks_tried": TRIED}
     calm["performance"] |= {"accuracy": 0.99, "balanced_interval": [0.9, 1.0]}
     for each in calm["performance"]["classes"]:
         each |= {"recall": 0.95, "interval": [0.9, 0.99]}
@@ -75,7 +73,7 @@ def test_nothing_is_found_where_no_number_calls_for_it(findings):
     )
     assert "No class is clearly weaker than the others." in told["checked"]
     assert (
-        "No mark pasted into images turns many of them into a class."
+        "None of 900 marks pasted at 225 places stands out from the others."
         in (told["checked"])
     )
 
@@ -168,7 +166,7 @@ def test_marks_come_before_all_else_and_explain_their_class(findings):
     assert elsewhere["sentence"] == marks["sentence"]
     assert (marks["weight"], marks["picture"]) == ("first", "mark_0")
     assert marks["sentence"] == "A small mark turns 35 % of other images into ‘yes’."
-    assert "Look at rows 0 to 1, columns 1 to 3" in marks["advice"]
+    assert "a bright mark of 2 x 3 pixels at row 0, column 1" in marks["advice"]
     assert marks["numbers"]["images of the class named right"] == 0.5
     assert place["kind"] == "place"
     assert "Whether it answers to a mark that is on none of these images" not in (
@@ -192,10 +190,10 @@ def test_a_weak_class_needs_an_interval_below_the_others_and_images(findings):
 def test_more_images_are_advised_only_after_all_other_causes(findings):
     findings["performance"]["classes"][1] |= WEAK
     # Nobody looked for marks.
-    del findings["marks"]
+    findings["marks_tried"] = None
     (told,) = found(findings)
     assert "Marks were not looked for" in told["advice"] and MORE not in told["advice"]
-    findings["marks"] = []
+    findings["marks_tried"] = TRIED
     # A few people have all the mistakes.
     group = {"column": "person", "value": "ann", "images": 9, "mistakes": 3,
              "rate": 1 / 3, "rate_elsewhere": 0, "probability": 0.004}  # fmt: skip
@@ -342,7 +340,7 @@ def test_what_cannot_be_told_is_told(corner, findings):
     assert "Whether all this holds for new images" in asked(corner)
     assert "What 25 units of these layers respond to" in asked(corner)
     mark = "Whether it answers to a mark that is on none of these images"
-    assert mark in asked(corner) and mark not in asked(findings)
+    assert mark in asked({**corner, "marks_tried": None}) and mark not in asked(corner)
     few = [e["why"] for e in list_unknown({**corner, "covering": None}, THRESHOLDS)]
     assert "There are too few images to cover parts of." in few
 

@@ -1,4 +1,4 @@
-"""What may explain the mistakes: marks, one place, wrong labels, light and noise."""
+"""What may explain the mistakes: one place, wrong labels, light and noise."""
 
 from collections.abc import Mapping
 
@@ -10,47 +10,6 @@ from happymaps.diagnosis.advice.criteria import (
 )
 from happymaps.diagnosis.advice.thresholds import Thresholds
 from happymaps.diagnosis.advice.wording import count, finding, percent
-
-_MOST_MARKS = 3
-
-
-def find_marks(findings: Mapping) -> list[dict]:
-    """Return a finding for each class that a pasted mark turns images into.
-
-    Args:
-        findings: As `diagnose` gathers them. `marks` is a list of `class`, `row`,
-            `column`, `height`, `width`, `kind`, `share` and `chance`, or missing where
-            none was looked for.
-    """
-    recalls = {c["name"]: c["recall"] for c in findings["performance"]["classes"]}
-    found = {}
-    for i, mark in enumerate(findings.get("marks") or []):
-        if mark["class"] not in found and len(found) < _MOST_MARKS:
-            found[mark["class"]] = _find_mark(i, mark, recalls[mark["class"]])
-    return list(found.values())
-
-
-def _find_mark(i: int, mark: Mapping, recall: float | None) -> dict:
-    rows = f"rows {mark['row']} to {mark['row'] + mark['height'] - 1}"
-    columns = f"columns {mark['column']} to {mark['column'] + mark['width'] - 1}"
-    numbers = {
-        "other images that it turns": mark["share"],
-        "what another mark or place does": mark["chance"],
-    }
-    if recall is not None:
-        numbers["images of the class named right"] = recall
-    return finding(
-        "marks",
-        "first",
-        f"A small mark turns {percent(mark['share'])} of other images into "
-        f"‘{mark['class']}’.",
-        f"Look at {rows}, {columns} of the training images of ‘{mark['class']}’: "
-        f"something like this mark ({mark['kind']}) may be there. Cover it or vary it, "
-        "and train again. New images of the class will not help while the mark is "
-        "there.",
-        numbers,
-        picture=f"mark_{i}",
-    )
 
 
 def find_place(findings: Mapping, thresholds: Thresholds) -> list[dict]:

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from happymaps.diagnosis.advice.cause_findings import (
     find_labels,
     find_light,
-    find_marks,
     find_place,
 )
 from happymaps.diagnosis.advice.feeding_findings import find_feeding
 from happymaps.diagnosis.advice.limitations import list_unknown
+from happymaps.diagnosis.advice.mark_findings import (
+    find_changes,
+    find_marks,
+    tell_no_mark,
+)
 from happymaps.diagnosis.advice.thresholds import Thresholds
 from happymaps.diagnosis.advice.unit_findings import find_units
 from happymaps.diagnosis.advice.weakness_findings import (
@@ -96,6 +100,7 @@ def list_findings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         *find_labels(findings, thresholds),
         *find_confidence(findings, thresholds),
         *find_light(findings, thresholds),
+        *find_changes(findings),
         *find_groups(findings, thresholds),
         *find_classes(findings, thresholds),
         *find_learned(findings, thresholds),
@@ -124,8 +129,8 @@ def _list_checked(findings: Mapping, found: list[dict]) -> list[str]:
         "group": "No group of images gathers its mistakes.",
         "class": "No class is clearly weaker than the others.",
     }
-    if findings.get("marks") == []:
-        clear["marks"] = "No mark pasted into images turns many of them into a class."
+    if sentence := tell_no_mark(findings):
+        clear["marks"] = sentence
     if "learned" in findings:
         clear["learned"] = "It does not do clearly better on its training images."
     # What a cause explains, or what is only the smaller of two, is not called fine.

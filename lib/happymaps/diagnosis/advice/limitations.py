@@ -19,6 +19,7 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         *_unknown_draws(findings),
         *_unknown_outputs(findings),
         *_unknown_layers(findings),
+        _unknown_marks(findings),
     ]
     if "learned" not in findings:
         found.append(
@@ -27,13 +28,6 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
                 "A saved network does not say which images it learned from. If it has "
                 "seen these, its accuracy here says nothing about others: bring images "
                 "that it has not seen, and its own with --training-images.",
-            )
-        )
-    if findings.get("marks") is None:
-        found.append(
-            (
-                "Whether it answers to a mark that is on none of these images",
-                "What no image shows cannot be covered, and no heat map shows it.",
             )
         )
     if not findings["dataset"]["regions"]:
@@ -48,6 +42,23 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     found += _unknown_places(findings, thresholds)
     found += _unknown_units(findings)
     return [{"question": question, "why": why} for question, why in found]
+
+
+def _unknown_marks(findings: Mapping) -> tuple[str, str]:
+    tried = findings.get("marks_tried")
+    if tried is None:
+        return (
+            "Whether it answers to a mark that is on none of these images",
+            "Marks are tried on one half of the images and measured on the other, and "
+            "there are too few.",
+        )
+    sides = listing([f"{side} x {side}" for side in tried["sides"]])
+    return (
+        "Whether it answers to a mark of another form",
+        f"Tried were {listing(tried['kinds'], most=9)} marks of {sides} pixels. One "
+        "that is fainter, larger, of another form, or not always at one place may go "
+        "unseen, and so may one among other marks that do as much.",
+    )
 
 
 def _unknown_mistakes(findings: Mapping, thresholds: Thresholds) -> list[tuple]:

@@ -124,7 +124,7 @@ def _blames_labels(findings: Mapping, weak: Mapping, thresholds: Thresholds) -> 
 def _find_class(weak: Mapping, findings: Mapping, thresholds: Thresholds) -> dict:
     name, other = weak["name"], weak["mistaken_for"]
     advice = "Look at its mistakes first. "
-    if findings.get("marks") is None:
+    if findings.get("marks_tried") is None:
         advice += (
             "Marks were not looked for: more images do not help if it has learned one."
         )

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from happymaps.backend import keras
+from happymaps.datasets import Dataset
 from happymaps.diagnosis.marks.changes import measure_changes
+from happymaps.diagnosis.marks.drawing import draw_mark, show_mark
 from happymaps.diagnosis.marks.judging import (
     LIMITS,
     Limits,
@@ -24,13 +25,13 @@ from happymaps.diagnosis.marks.probing import (
 from happymaps.diagnosis.marks.reading import Reader
 from happymaps.diagnosis.marks.searching import (
     Searched,
-    anomaly_indices,
+    measure_masks,
     search_marks,
 )
 from happymaps.diagnosis.marks.stamps import Ink
-from happymaps.evidence.claims import proportion_interval
 from happymaps.networks.checks import check_images
 
+_LEAST_IMAGES = 16
 _CANDIDATES = 3  # classes whose best mark is measured
 _MEASURED_PASSES = 3_000  # images that show what a mark does that others chose
 _MEASURED_VALUES = 5e9
@@ -41,7 +42,6 @@ _SEARCHED_IMAGES = (8, 24)
 _SEARCH_STEPS = (40, 120)
 _MOST_SEARCHED = 20  # classes
 _BOTH_WAYS = 3  # what a step costs, in passes
-_MASKED = 0.5  # from where a pixel belongs to a searched mark
 
 
 class Marks(NamedTuple):
@@ -109,11 +109,11 @@ def find_marks(
     """
     images, labels = np.asarray(images, np.float32), np.asarray(labels)
     check_images(model, images)
-    if len(images) < 16 or len(images) != len(labels):
+    if len(images) < _LEAST_IMAGES or len(images) != len(labels):
         raise ValueError(
-            "Expected at least 16 images and a label of each: half of them choose "
-            f"marks and half measure them. Received: {len(images)} images and "
-            f"{len(labels)} labels."
+            f"Expected at least {_LEAST_IMAGES} images and a label of each: half of "
+            "them choose marks and half measure them. Received: "
+            f"{len(images)} images and {len(labels)} labels."
         )
     order = _alternate(labels, seed)
     reader = Reader(model, images)
@@ -136,7 +136,7 @@ def find_marks(
         report("the smallest mask for each class")
         wanted = _search_classes(candidates, labels, class_names)
         masks = _search(reader, images[choosing], wanted, pixel_range)
-    sought = _measure_masks(masks, reader, images[measuring], class_names)
+    sought = measure_masks(masks, reader, images[measuring], class_names)
     seen = {row["class"] for row, _ in told}
     told += [
         (row, mask)
@@ -146,8 +146,11 @@ def find_marks(
     told.sort(key=lambda each: -each[0]["share"])
     pictures, found = {}, []
     for number, (row, mark) in enumerate(told):
-        shown = _show(mark, row, reader, images, labels, measuring, ink, class_names)
-        pictures |= _draw(number, mark, images[shown["image"]], ink)
+        shown = show_mark(
+            mark, reader, images[measuring], labels[measuring], ink, class_names
+        )
+        shown["image"] = int(measuring[shown["image"]])
+        pictures |= draw_mark(number, mark, images[shown["image"]], ink)
         found.append(row | {"picture": f"mark_{number}", "shown": shown})
     report("whole images changed")
     tried |= {
@@ -158,6 +161,26 @@ def find_marks(
         ),
     }
     return Marks(found, tried, pictures)
+
+
+def diagnose_marks(
+    model: keras.Model, dataset: Dataset, pixel_range: tuple[float, float], seed: int
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return what a diagnosis tells of marks, `marks` and `marks_tried`, and pictures.
+
+    Of fewer images than `find_marks` takes, nothing is told: `marks_tried` is None.
+    """
+    if len(dataset) < _LEAST_IMAGES:
+        return {"marks": [], "marks_tried": None}, {}
+    found = find_marks(
+        model,
+        dataset.images,
+        dataset.labels,
+        dataset.class_names,
+        pixel_range=pixel_range,
+        seed=seed,
+    )
+    return {"marks": found.found, "marks_tried": found.tried}, found.pictures
 
 
 def _alternate(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -237,84 +260,6 @@ def _search(reader: Reader, images, wanted, pixel_range) -> list[Searched]:
     shape = (count, *images.shape[1:])
     given = [np.resize(images[named != label][:count], shape) for label in wanted]
     return search_marks(reader, given, wanted, pixel_range, num_steps=num_steps)
-
-
-def _measure_masks(
-    masks: list[Searched], reader: Reader, images: np.ndarray, class_names
-) -> list[dict]:
-    indices = anomaly_indices([mask.size for mask in masks])
-    named, rows = reader.ask(images).argmax(axis=1), []
-    for number, mask in enumerate(masks):
-        others = images[named != mask.label]
-        turned = 0
-        if len(others) and np.isfinite(mask.size):
-            odds = reader.ask(mask.paste(others))
-            turned = int((odds.argmax(axis=1) == mask.label).sum())
-        rows.append(
-            {"class": class_names[mask.label], "kind": "searched", **_box(mask.mask)}
-            | {
-                "share": turned / max(len(others), 1),
-                "interval": [*proportion_interval(turned, len(others))]
-                if len(others)
-                else [0.0, 1.0],
-                "num_images": len(others),
-                "chance": None,
-                "p": None,
-                "z": None,
-                "times": None,
-                "index": None
-                if indices is None or not np.isfinite(mask.size)
-                else float(indices[number]),
-                "size": mask.size if np.isfinite(mask.size) else None,
-            }
-        )
-    return rows
-
-
-def _box(mask: np.ndarray) -> dict:
-    """Return the rows and columns that a mask covers."""
-    covered = mask >= min(_MASKED, float(mask.max()))
-    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
-    return {
-        "row": int(rows[0]),
-        "column": int(columns[0]),
-        "height": int(rows[-1] - rows[0] + 1),
-        "width": int(columns[-1] - columns[0] + 1),
-    }
-
-
-def _paste(mark: Candidate | Searched, images: np.ndarray, ink: Ink) -> np.ndarray:
-    if isinstance(mark, Candidate):
-        return ink.paste(images, mark.mark)
-    return mark.paste(images)
-
-
-def _show(mark, row, reader, images, labels, measuring, ink, class_names) -> dict:
-    """Return the image on which a mark is shown: named right, and turned if one is."""
-    some = images[measuring]
-    before = reader.ask(some)
-    after = reader.ask(_paste(mark, some, ink))
-    named, then = before.argmax(axis=1), after.argmax(axis=1)
-    is_other = named != mark.label
-    worth = 4 * is_other + 2 * (then == mark.label) + (named == labels[measuring])
-    chosen = int(worth.argmax())
-    return {
-        "image": int(measuring[chosen]),
-        "before": class_names[named[chosen]],
-        "after": class_names[then[chosen]],
-        "probability_before": float(special.expit(before[chosen, mark.label])),
-        "probability_after": float(special.expit(after[chosen, mark.label])),
-    }
-
-
-def _draw(number: int, mark, image: np.ndarray, ink: Ink) -> dict[str, np.ndarray]:
-    span = ink.high - ink.low
-    both = np.stack([image, _paste(mark, image[None], ink)[0]])
-    pictures = {f"mark_{number}": np.clip((both - ink.low) / span, 0, 1)}
-    if isinstance(mark, Searched):
-        drawn = mark.mask[..., None] * (mark.pattern - ink.low) / span
-        pictures[f"mark_pattern_{number}"] = np.clip(drawn, 0, 1)
-    return pictures
 
 
 def _plain(row: dict) -> dict:

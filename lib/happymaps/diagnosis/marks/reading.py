@@ -36,10 +36,10 @@ class Reader:
         self._kind = kind if kind_by_steps(model) is None else LINEAR
         self.shape = tuple(images.shape[1:])
         self.values = values_per_image(self._network)
+        # As one graph: functions that are traced anew for each network are warned of.
         self._ask = tf.function(
-            lambda given: self.log_odds(given),
-            input_signature=[tf.TensorSpec((None, *self.shape), tf.float32)],
-        )
+            lambda given: self.log_odds(given)
+        ).get_concrete_function(tf.TensorSpec((None, *self.shape), tf.float32))
 
     def logits(self, images):
         """Return tensors of which a softmax makes probabilities, (images, classes)."""
