@@ -42,7 +42,7 @@ def fit_prior(
     most = _check_fit(images, num_components)
     if num_components is None:
         num_components = _choose_number(images, min(most, _MOST_COMPONENTS), seed)
-    fitted = _fit(images, num_components, seed)
+    fitted = _fit(images, num_components, seed, keep=True)
     return Prior(
         fitted.mean_.reshape(images.shape[1:]),
         fitted.components_.reshape(-1, *images.shape[1:]),
@@ -87,11 +87,11 @@ def _check_fit(images: np.ndarray, num_components: int | None) -> int:
     return most
 
 
-def _fit(images: np.ndarray, num_components: int, seed: int) -> PCA:
-    # A copy in any case, which the fit may then overwrite.
+def _fit(images: np.ndarray, num_components: int, seed: int, keep: bool) -> PCA:
+    """Return the components of images; where they need not be kept, without a copy."""
     large = images.size > _LARGE
     kind, solver = (np.float32, "randomized") if large else (np.float64, "full")
-    flat = images.reshape(len(images), -1).astype(kind)
+    flat = images.reshape(len(images), -1).astype(kind, copy=keep)
     pca = PCA(num_components, svd_solver=solver, random_state=seed, copy=False)
     return pca.fit(flat)
 
@@ -100,12 +100,12 @@ def _choose_number(images: np.ndarray, most: int, seed: int) -> int:
     """Return the number of components under which images held out are most likely."""
     order = np.random.default_rng(seed).permutation(len(images))
     held_out = images[order[::_HELD_OUT]]
-    learned = images[np.delete(order, np.s_[::_HELD_OUT])]
-    size, rank = images[0].size, min(len(learned), images[0].size)
+    left = np.delete(order, np.s_[::_HELD_OUT])
+    size, rank = images[0].size, min(len(left), images[0].size)
     most = min(most, rank - 2)
     if most < 1:
         return 1
-    fitted = _fit(learned, most, seed)
+    fitted = _fit(images[left], most, seed, keep=False)
     variances = np.maximum(fitted.explained_variance_, _least_noise(images))
     total = variances.sum() + fitted.noise_variance_ * (rank - most)
     counts = np.arange(1, most + 1)

@@ -22,6 +22,7 @@ _START_SPREAD = 0.05  # of the noise that maps start from, see `start_images`
 _FIRST = 0.1  # standard deviations along each eigenimage that a start is away
 _HALF_RANGE = 3.0  # standard deviations: few coordinates lie beyond
 _AT_ONCE = 64  # images
+_SLACK = 1e-5  # of the range, that rounding may put images outside
 _SMALLEST_SPAN = 0.05  # of the range that images fill, lest it is another range
 
 
@@ -216,7 +217,9 @@ class Prior:
     def _check_range(self, low, high) -> None:
         lowest, highest = float(np.min(low)), float(np.max(high))
         span = self.bounds[1] - self.bounds[0]
-        inside = lowest <= self.bounds[0] and self.bounds[1] <= highest
+        slack = _SLACK * (highest - lowest)
+        inside = lowest - slack <= self.bounds[0]
+        inside &= self.bounds[1] <= highest + slack
         if not inside or span < _SMALLEST_SPAN * (highest - lowest):
             raise ValueError(
                 f"The prior was fitted to images from {self.bounds[0]:g} to "

@@ -118,6 +118,8 @@ def test_coordinates_make_images_inside_the_range(prior):
     np.testing.assert_allclose(back, inside, atol=1e-6)
     far = prior.decode(tf.constant(100 * z[None]), 0.0, 1.0, SHAPE).numpy()
     assert far.min() == 0 and far.max() == 1
+    rounded = tuple(np.float32(bound) for bound in prior.bounds)
+    prior.encode(inside, *rounded, is_noise=False)
     with pytest.raises(ValueError, match="input_range"):
         prior.encode(inside, 0.0, 255.0, is_noise=False)
     with pytest.raises(ValueError, match="fitted to images of shape"):

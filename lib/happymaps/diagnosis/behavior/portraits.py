@@ -25,6 +25,7 @@ from happymaps.networks.training import predict
 from happymaps.networks.unrolled import Unrolled
 
 _TV_WEIGHT = 10.0  # the study's, for dense units
+_LP_WEIGHT = 10.0
 _MAP_VALUES = 1.5e11  # that the layers compute for all portraits
 _STEPS = (20, 100)  # fewest and most
 _FEWEST = 8  # images
@@ -149,7 +150,9 @@ def make_portraits(
     shuffled = randomize_weights(model, seed=seed)
     state_alike(shuffled, model)
     maps = maximize(model, objectives, **natural)
-    plain = (LpNorm(), TotalVariation(_TV_WEIGHT))
+    # Weights for pixels in [0, 1]: the norm grows with the range, variation squared.
+    span = pixel_range[1] - pixel_range[0]
+    plain = (LpNorm(_LP_WEIGHT / span), TotalVariation(_TV_WEIGHT / span**2))
     pictures = {
         "natural": maps.image.values[:, 0],
         "plain": maximize(
