@@ -31,6 +31,9 @@ class BenchmarkSettings:
         sizes: Heights and widths, for growth.
         step_counts: Numbers of steps, for growth.
         growth_steps: Steps of each call, where another quantity grows.
+        profiled_layers: Layers of the study's network whose step is profiled.
+        profiled_maps: Maps in the batch; of a larger network the first two.
+        profiled_networks: The same of networks of `keras.applications`.
         memory_maps: Maps whose peak memory is measured; 0 for none.
         large_layers: Network of `keras.applications` to the layers looked at.
         large_maps: Maps in a call on these.
@@ -55,6 +58,12 @@ class BenchmarkSettings:
     sizes: tuple[tuple[int, int], ...] = ((30, 32), (60, 64), (120, 128), (240, 256))
     step_counts: tuple[int, ...] = (25, 50, 100, 200, 400, 800)
     growth_steps: int = 50
+    profiled_layers: tuple[str, ...] = layers
+    profiled_maps: int = 16
+    profiled_networks: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("VGG16", ("block3_conv3",)),
+        ("MobileNetV2", ("block_6_expand_relu",)),
+    )
     memory_maps: int = 4096
     large_layers: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("VGG16", ("block1_conv2", "block3_conv3", "block5_conv3")),
@@ -67,18 +76,21 @@ class BenchmarkSettings:
 _PROFILES = {
     "quick": BenchmarkSettings(
         profile="quick",
-        channels=3,
+        layers=("conv2d_1", "conv2_3", "dense_3"),
+        channels=2,
         slow_rounds=1,
         keras_vis_calls=2,
         tf_keras_vis_batches=(32,),
         tf_keras_vis_steps=5,
         single_layers=("conv2_3",),
-        score_layers=("conv2_3", "dense_3"),
+        score_layers=("conv2_3",),
         score_channels=1,
         map_counts=(1, 16, 64),
         sizes=((30, 32), (60, 64), (120, 128)),
-        step_counts=(50, 100, 200),
-        growth_steps=20,
+        step_counts=(25, 50, 100),
+        growth_steps=10,
+        profiled_layers=("conv2_3",),
+        profiled_networks=(),
         memory_maps=0,
         large_layers=(("VGG16", ("block3_conv1",)),),
         large_maps=1,

@@ -73,7 +73,7 @@ def pooled_convolution(
             height, width = images.shape[1:3]
             return total[:, top : top + height, left : left + width]
 
-        return fused(functools.partial(_forward, size), (framed,), fixed), gradient
+        return fused(functools.partial(_together, size), (framed,), fixed), gradient
 
     return run
 
@@ -122,7 +122,7 @@ def _windows(size: tuple[int, int], framed, kernel) -> list:
     ]
 
 
-def _forward(size: tuple[int, int], framed, kernel, bias):
+def _together(size: tuple[int, int], framed, kernel, bias):
     return tf.nn.relu(largest(_windows(size, framed, kernel)) + bias)
 
 
