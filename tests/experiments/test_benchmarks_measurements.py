@@ -19,6 +19,7 @@ from experiments.benchmarks.measures.growth import fit_exponent, growth_exponent
 from experiments.benchmarks.measures.operations import flop_per_step, gflops
 from experiments.benchmarks.measures.report import format_table, to_plain
 from experiments.benchmarks.measures.settings import benchmark_settings
+from experiments.benchmarks.measures.step_profile import KINDS, profile_step, shares
 from experiments.benchmarks.measures.time_to_score import first_sufficient
 
 
@@ -169,3 +170,39 @@ def test_table_is_printed_with_three_digits_and_kept_in_full():
     ]
     assert json.loads(json.dumps(to_plain(pd.Series({"a": 1.5})))) == {"a": 1.5}
     assert format_table(pd.Series(dtype=float)) == "not measured in this profile"
+
+
+def test_shares_of_a_step_are_of_the_kinds_that_the_names_tell():
+    found = shares(
+        [
+            ("while/body/Conv2D:_MklNativeConv2D", 3.0),
+            ("while/gradient_tape/Conv2DBackpropInput:Conv2DBackpropInput", 2.0),
+            ("while/choose_1/PartitionedCall:PartitionedCall", 1.0),
+            ("while/unpooled/PartitionedCall:PartitionedCall", 1.0),
+            ("while/move/PartitionedCall:PartitionedCall", 1.0),
+            ("while/removed/Mul:Mul", 2.0),
+        ],
+        steps=5,
+    )
+    assert found["convolution, forward"] == pytest.approx(0.3)
+    assert found["convolution, backward"] == pytest.approx(0.2)
+    assert found["first layer with its pooling"] == pytest.approx(0.1)
+    assert found["pooling"] == found["optimizer"] == pytest.approx(0.1)
+    assert found["the rest"] == pytest.approx(0.2)
+    assert found["ms per step and map"] == 2.0
+
+
+def test_a_profiled_step_has_all_its_parts(keras):
+    network = keras.Sequential(
+        [
+            keras.Input((12, 13, 1)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Conv2D(4, 2, name="looked_at"),
+        ]
+    )
+    found = profile_step(network, "looked_at", maps=2, num_steps=4)
+    assert found[list(KINDS)].sum() == pytest.approx(1)
+    parts = ["first layer with its pooling", "regularizers", "optimizer"]
+    assert (found[parts] > 0).all()
+    assert found["convolution, forward"] == 0  # none is left

@@ -17,11 +17,15 @@ from experiments.benchmarks.measures.contenders import (
 from experiments.benchmarks.measures.diagnosis_growth import (
     measure_diagnosis_growth,
 )
-from experiments.benchmarks.measures.large_networks import compare_large_networks
+from experiments.benchmarks.measures.large_networks import (
+    compare_large_networks,
+    large_network,
+)
 from experiments.benchmarks.measures.operations import flop_per_step, gflops
 from experiments.benchmarks.measures.original_keras_vis import OriginalKerasVis
 from experiments.benchmarks.measures.peak_memory import measure_peak_memory
 from experiments.benchmarks.measures.settings import benchmark_settings
+from experiments.benchmarks.measures.step_profile import profile_step
 from experiments.benchmarks.measures.time_to_score import time_to_score
 from experiments.benchmarks.measures.timing import compare, take_turns
 from happymaps.backend import keras
@@ -102,6 +106,21 @@ class Benchmark:
         found["share"] = found["gflops"] / self.ceilings()["matmul_gflops"]
         return found
 
+    def step_profiles(self) -> pd.DataFrame:
+        """Return where a step's time goes, by network and layer, see `profile_step`."""
+        settings, found = self.settings, {}
+        for layer in settings.profiled_layers:
+            found["study", layer] = profile_step(
+                self.model, layer, maps=settings.profiled_maps
+            )
+        for name, layers in settings.profiled_networks:
+            model = large_network(name)
+            for layer in layers:
+                found[name, layer] = profile_step(
+                    model, layer, maps=2, num_steps=settings.large_steps
+                )
+        return pd.DataFrame(found).T.rename_axis(["network", "layer"])
+
     def single_maps(self) -> pd.DataFrame:
         """Return the comparison for one map of one channel, by layer and contender."""
         return self._compare_layers(single_map_runs, self.settings.single_layers)
@@ -155,6 +174,7 @@ class Benchmark:
         yield "machine", self.machine()
         yield "ceilings", self.ceilings()
         yield "whole layers", self.whole_layers()
+        yield "shares of a step's time", self.step_profiles()
         yield "single maps", self.single_maps()
         yield "time to the score of keras-vis", self.time_to_score()
         growth = self.growth()

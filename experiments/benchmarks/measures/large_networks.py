@@ -41,9 +41,7 @@ def compare_large_networks(
     """
     tables = []
     for name, layers in settings.large_layers:
-        model = getattr(keras.applications, name)(
-            weights=None, include_top=False, input_shape=INPUT_SHAPE
-        )
+        model = large_network(name)
         known = _is_chain(model)
         if known:
             original.load(model)
@@ -54,6 +52,13 @@ def compare_large_networks(
             turns = take_turns(runs, settings.slow_rounds)
             tables.append(turns.assign(network=name, layer=layer))
     return pd.concat(tables, ignore_index=True)
+
+
+def large_network(name: str) -> keras.Model:
+    """Return a network of `keras.applications` with random weights, without its top."""
+    return getattr(keras.applications, name)(
+        weights=None, include_top=False, input_shape=INPUT_SHAPE
+    )
 
 
 def _is_chain(model: keras.Model) -> bool:

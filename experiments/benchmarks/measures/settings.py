@@ -32,6 +32,9 @@ class BenchmarkSettings:
         step_counts: Numbers of steps, for growth.
         growth_steps: Steps of each call, where another quantity grows.
         diagnosis_factors: By which units, images and pixels of a diagnosis grow.
+        profiled_layers: Layers of the study's network whose step is profiled.
+        profiled_maps: Maps in the batch; of a larger network the first two.
+        profiled_networks: The same of networks of `keras.applications`.
         memory_maps: Maps whose peak memory is measured; 0 for none.
         large_layers: Network of `keras.applications` to the layers looked at.
         large_maps: Maps in a call on these.
@@ -57,6 +60,12 @@ class BenchmarkSettings:
     step_counts: tuple[int, ...] = (25, 50, 100, 200, 400, 800)
     growth_steps: int = 50
     diagnosis_factors: tuple[int, ...] = (1, 2, 4, 8, 16)
+    profiled_layers: tuple[str, ...] = layers
+    profiled_maps: int = 16
+    profiled_networks: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("VGG16", ("block3_conv3",)),
+        ("MobileNetV2", ("block_6_expand_relu",)),
+    )
     memory_maps: int = 4096
     large_layers: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("VGG16", ("block1_conv2", "block3_conv3", "block5_conv3")),
@@ -69,19 +78,22 @@ class BenchmarkSettings:
 _PROFILES = {
     "quick": BenchmarkSettings(
         profile="quick",
-        channels=3,
+        layers=("conv2d_1", "conv2_3", "dense_3"),
+        channels=2,
         slow_rounds=1,
         keras_vis_calls=2,
         tf_keras_vis_batches=(32,),
         tf_keras_vis_steps=5,
         single_layers=("conv2_3",),
-        score_layers=("conv2_3", "dense_3"),
+        score_layers=("conv2_3",),
         score_channels=1,
         map_counts=(1, 16, 64),
         sizes=((30, 32), (60, 64), (120, 128)),
-        step_counts=(50, 100, 200),
-        growth_steps=20,
+        step_counts=(25, 50, 100),
+        growth_steps=10,
         diagnosis_factors=(1, 4),
+        profiled_layers=("conv2_3",),
+        profiled_networks=(),
         memory_maps=0,
         large_layers=(("VGG16", ("block3_conv1",)),),
         large_maps=1,

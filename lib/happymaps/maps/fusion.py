@@ -28,4 +28,7 @@ def fused(function: Callable, values: tuple, fixed: tuple = ()):
     specs = [tf.TensorSpec([None, *v.shape[1:]], v.dtype) for v in values]
     specs += [tf.TensorSpec(value.shape, value.dtype) for value in fixed]
     run = tf.function(function, jit_compile=True, autograph=False)
-    return run.get_concrete_function(*specs)(*values, *fixed)
+    # Named, so that a profile of the loop tells what it is.
+    named = getattr(function, "func", function)
+    with tf.name_scope(named.__name__.strip("_")):
+        return run.get_concrete_function(*specs)(*values, *fixed)

@@ -48,32 +48,32 @@ def pooled_convolution(
     """
     size = tuple(pool.pool_size)
     kernel = weights.add(layer.kernel)
-    patches = weights.add(_patch_kernel(kernel(), size))
+    taps = tuple(layer.kernel.shape[:2])
+    # Of windows that a patch touches, down and across.
+    blocks = tuple(-(-(s + t - 1) // s) for s, t in zip(size, taps, strict=True))
+    patches = weights.add(_patch_kernel(kernel(), size, blocks))
     bias = layer.bias if layer.use_bias else tf.zeros(layer.filters)
     bias = weights.add(bias)
-    taps = tuple(layer.kernel.shape[:2])
     margins = [_margins(tap, layer.padding) for tap in taps]
 
     @tf.custom_gradient
     def run(images):
-        framed = (
-            tf.pad(images, ((0, 0), *margins, (0, 0)))
-            if any(map(sum, margins))
-            else images
-        )
+        framed = images
+        if any(map(sum, margins)):
+            framed = tf.pad(images, ((0, 0), *margins, (0, 0)))
         fixed = (kernel(), bias())
 
         def gradient(upstream):
             chosen = fused(functools.partial(_choose, size), (framed,), fixed)
             routed = fused(functools.partial(_route, size), (chosen, upstream))
             back = tf.matmul(routed, patches()[None])
-            shape = (size, taps, upstream.shape[1:3], tuple(framed.shape[1:]))
+            shape = (size, blocks, tuple(upstream.shape[1:3]), tuple(framed.shape[1:]))
             total = fused(functools.partial(_lay_down, *shape), (back,))
             (top, _), (left, _) = margins
             height, width = images.shape[1:3]
             return total[:, top : top + height, left : left + width]
 
-        return fused(functools.partial(_forward, size), (framed,), fixed), gradient
+        return fused(functools.partial(_together, size), (framed,), fixed), gradient
 
     return run
 
@@ -83,10 +83,11 @@ def _margins(tap: int, padding: str) -> tuple[int, int]:
     return span // 2, span - span // 2
 
 
-def _patch_kernel(kernel, size: tuple[int, int]):
+def _patch_kernel(kernel, size: tuple[int, int], blocks: tuple[int, int]):
     """Return the matrix from windows to patches, (places x channels, patch)."""
+    spare = [s * b - tap for s, b, tap in zip(size, blocks, kernel.shape, strict=False)]
     laid = [
-        tf.pad(kernel, ((i, size[0] - 1 - i), (j, size[1] - 1 - j), (0, 0), (0, 0)))
+        tf.pad(kernel, ((i, spare[0] - i), (j, spare[1] - j), (0, 0), (0, 0)))
         for i, j in itertools.product(*map(range, size))
     ]
     turned = tf.transpose(tf.stack(laid), (0, 4, 1, 2, 3))
@@ -121,7 +122,7 @@ def _windows(size: tuple[int, int], framed, kernel) -> list:
     ]
 
 
-def _forward(size: tuple[int, int], framed, kernel, bias):
+def _together(size: tuple[int, int], framed, kernel, bias):
     return tf.nn.relu(largest(_windows(size, framed, kernel)) + bias)
 
 
@@ -147,35 +148,19 @@ def _route(size: tuple[int, int], chosen, upstream):
     return tf.reshape(routed, (-1, rows * columns, count * channels))
 
 
-def _lay_down(size, taps, counts, shape, patches):
+def _lay_down(size, blocks, counts, shape, patches):
     """Return the sum of patches, each laid where its window looks, as an image."""
-    extents = [step + tap - 1 for step, tap in zip(size, taps, strict=True)]
-    steps = [-(-extent // step) for extent, step in zip(extents, size, strict=True)]
-    # In whole blocks of the windows' size: those of a patch move by one each.
-    blocks = [count * step for count, step in zip(steps, size, strict=True)]
-    split = tf.reshape(patches, (-1, *counts, *extents, shape[2]))
-    split = tf.pad(
-        split,
-        (
-            *[(0, 0)] * 3,
-            *((0, b - e) for b, e in zip(blocks, extents, strict=True)),
-            (0, 0),
-        ),
-    )
-    split = tf.reshape(
-        split, (-1, *counts, steps[0], size[0], steps[1], size[1], shape[2])
-    )
-    total = None
-    for down, right in itertools.product(*map(range, steps)):
-        margins = ((down, steps[0] - 1 - down), (right, steps[1] - 1 - right))
-        moved = tf.pad(
-            split[:, :, :, down, :, right], ((0, 0), *margins, *[(0, 0)] * 3)
-        )
-        total = moved if total is None else total + moved
-    high, wide = ((n + s - 1) * z for n, s, z in zip(counts, steps, size, strict=True))
+    height, width, channels = shape
+    split = (-1, *counts, blocks[0], size[0], blocks[1], size[1], channels)
+    patches, total = tf.reshape(patches, split), 0.0
+    for down, right in itertools.product(*map(range, blocks)):
+        margins = ((down, blocks[0] - 1 - down), (right, blocks[1] - 1 - right))
+        part = patches[:, :, :, down, :, right]
+        total += tf.pad(part, ((0, 0), *margins, *[(0, 0)] * 3))
+    high, wide = ((n + b - 1) * s for n, b, s in zip(counts, blocks, size, strict=True))
     whole = tf.reshape(
-        tf.transpose(total, (0, 1, 3, 2, 4, 5)), (-1, high, wide, shape[2])
+        tf.transpose(total, (0, 1, 3, 2, 4, 5)), (-1, high, wide, channels)
     )
-    whole = whole[:, : shape[0], : shape[1]]
-    rest = [max(0, shape[0] - high), max(0, shape[1] - wide)]
-    return tf.pad(whole, ((0, 0), (0, rest[0]), (0, rest[1]), (0, 0)))
+    whole = whole[:, :height, :width]
+    rest = ((0, max(0, height - high)), (0, max(0, width - wide)))
+    return tf.pad(whole, ((0, 0), *rest, (0, 0)))

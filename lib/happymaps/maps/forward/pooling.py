@@ -51,9 +51,9 @@ def _pooling(size: tuple[int, int], bias: Callable | None) -> Callable:
         added = () if bias is None else (bias(),)
 
         def gradient(upstream):
-            return fused(functools.partial(_backward, size), (values, upstream), added)
+            return fused(functools.partial(_unpooled, size), (values, upstream), added)
 
-        forward = functools.partial(_forward, size)
+        forward = functools.partial(_pooled, size)
         return fused(forward, (values,), added), gradient
 
     return run
@@ -69,12 +69,12 @@ def _windows(values, size: tuple[int, int]) -> list:
     return [split[:, :, i, :, j] for i in range(height) for j in range(width)]
 
 
-def _forward(size: tuple[int, int], values, bias=None):
+def _pooled(size: tuple[int, int], values, bias=None):
     highest = largest(_windows(values, size))
     return highest if bias is None else tf.nn.relu(highest + bias)
 
 
-def _backward(size: tuple[int, int], values, upstream, bias=None):
+def _unpooled(size: tuple[int, int], values, upstream, bias=None):
     windows = _windows(values, size)
     highest = largest(windows)
     if bias is not None:
