@@ -60,8 +60,8 @@ def summarize(findings: Mapping, thresholds: Thresholds) -> list[str]:
         *([marks] if findings["marks"] else []),
         *([reading, *behavior] if is_wrong else [*behavior, reading]),
         _tell_window(findings, thresholds),
-        *([] if findings["marks"] else [marks]),
         _tell_light(findings, thresholds),
+        *([] if findings["marks"] else [marks]),
         _tell_units(findings["units"]),
     ]
 
