@@ -22,7 +22,7 @@ from happymaps_cli.guard import (
 )
 from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
 from happymaps_cli.sweeps import compare, runs, sweep
-from happymaps_runs.folders import short_hash, slug
+from happymaps_runs.folders import check_writable, short_hash, slug
 from happymaps_runs.inputs import resolve_dataset, resolve_inputs, resolve_model
 from happymaps_runs.notebooks.environment import store_environment
 from happymaps_runs.notebooks.execution import run_notebook
@@ -254,8 +254,9 @@ def benchmark(
     ] = None,
 ) -> None:
     """Time maps beside keras-vis and tf-keras-vis, and what the machine can do."""
-    # A progress bar would be part of the time.
-    os.environ["HAPPYMAPS_QUIET"] = "1"
+    os.environ["HAPPYMAPS_QUIET"] = "1"  # a bar would be part of the time
+    if out is not None:
+        check_writable(out.absolute().parent)
     from experiments.benchmarks.measures.report import run_benchmark
 
     run_benchmark(profile, out)

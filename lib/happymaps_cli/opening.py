@@ -17,7 +17,9 @@ CustomObjects = Annotated[
         "--custom-objects",
         "--import",
         metavar="MODULE",
-        help="A .py file, or a module, with layers of your own; its code is run.",
+        # Of two names, help on a narrow terminal cuts the second.
+        help="A .py file, or a module, with layers of your own; its code is run. "
+        "--import is the same.",
     ),
 ]
 SkipDamaged = Annotated[

@@ -186,7 +186,7 @@ def adapted(keras, kind, seen):
     ("kind", "one", "other"),
     [
         ("Normalization", [[1.0], [2.0]], [[1.0], [3.0]]),
-        ("Discretization", [[1.0], [2.0]], [[1.0], [3.0]]),
+        ("Discretization", [[1.0], [2.0], [3.0]], [[7.0], [8.0], [9.0]]),
         ("IntegerLookup", [[1], [2]], [[1], [3]]),
         ("TextVectorization", ["a b"], ["a c"]),
     ],
