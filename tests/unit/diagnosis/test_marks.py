@@ -84,6 +84,13 @@ def test_a_clean_network_has_no_mark():
     assert told.tried["best"] and not any(map(is_outstanding, told.tried["best"]))
 
 
+def test_a_network_that_always_says_the_same_has_no_mark():
+    model = linear(0.0)
+    weights, biases = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([0 * weights, 0 * biases])
+    assert find(model, images()).found == []
+
+
 def test_a_mark_that_images_show_is_no_finding():
     shown = images()
     shown[::2, *WINDOW] = 1.0

@@ -207,7 +207,7 @@ def stand_out(scan: Scan) -> list[Candidate]:
         pushes = scan.pushes[:, label]
         best = int(pushes.argmax())
         far = np.array([not scan.marks[best].overlaps(mark) for mark in scan.marks])
-        if not far.any():
+        if not far.any() or pushes[best] <= 0:  # nothing moves toward the class
             continue
         elsewhere = max(pushes[far].max(), scan.real[:, label].max())
         found.append(
