@@ -28,6 +28,7 @@ from happymaps.diagnosis.behavior.occlusion import (
     spread_windows,
 )
 from happymaps.diagnosis.behavior.performance import measure_performance
+from happymaps.diagnosis.behavior.portraits import make_portraits
 from happymaps.diagnosis.behavior.preprocessing import (
     compare_class_orders,
     compare_readings,
@@ -62,10 +63,10 @@ class Diagnosis(NamedTuple):
         findings: What JSON can hold: `model`, `dataset`, `options`, `performance`,
             `calibration`, `mistakes`, `labels`, `readings`, `class_order`, `covering`,
             `relevance`, `brightness`, `marks`, `marks_tried` (None for too few images),
-            `units`, `removal`, `thresholds`; where they were asked for `learned` and
-            `portraits`; and made of these `headline` (a sentence), `findings`,
-            `checked` (what was looked at without one) and `unknown` (`question`,
-            `why`). See the modules of this package.
+            `portraits` (left out for too few images), `units`, `removal`,
+            `thresholds`; where asked for `learned`; and made of these `headline` (a
+            sentence), `findings`, `checked` (what was looked at without one) and
+            `unknown` (`question`, `why`). See the modules of this package.
         units: The diagnosis of units, as `happymaps.diagnose_units` returns it.
         pictures: Name to array, values in [0, 1] unless said otherwise: `mean_image`
             `(y, x, color)`; `relevance` and `shuffled_relevance` `(y, x)`, which sum
@@ -165,11 +166,16 @@ def diagnose(
         places, pictures = _measure_places(
             model, few, dataset, findings, pixel_range, seed, effort.num_relevance
         )
-        report("marks that no image shows")
+        findings |= places | {"readings": tried}
+        bar.reach(stages[2], report, "marks that no image shows")
         marks, drawn = diagnose_marks(model, few, pixel_range, seed)
-        findings, pictures = findings | places | marks, pictures | drawn
-        findings["readings"] = tried
-        bar.reach(stages[2], report, "units")
+        findings, pictures = findings | marks, pictures | drawn
+        report("what each class looks like to it")
+        portraits = make_portraits(model, few, pixel_range=pixel_range, seed=seed)
+        if portraits is not None:
+            findings["portraits"] = portraits.findings(dataset.class_names)
+            pictures |= portraits.pictures(few.images, pixel_range)
+        bar.reach(stages[3], report, "units")
         units = diagnose_units(
             model,
             few,
@@ -177,7 +183,7 @@ def diagnose(
             input_range=pixel_range,
             **effort.maps._asdict(),
         )
-        bar.reach(stages[3], report, "taking units out")
+        bar.reach(stages[4], report, "taking units out")
         findings |= {
             "units": count_units(units, layer_sizes(model, units)),
             "removal": measure_removal(model, units, few, seed=seed),

@@ -16,9 +16,11 @@ from happymaps.backend import keras
 from happymaps.datasets import Dataset
 from happymaps.diagnosis.behavior.brightness import CHANGES
 from happymaps.diagnosis.behavior.occlusion import num_covered
+from happymaps.diagnosis.behavior.portraits import most_passes as portrait_passes
 from happymaps.diagnosis.behavior.preprocessing import READINGS
+from happymaps.diagnosis.marks.finding import most_passes as mark_passes
 from happymaps.diagnosis.units.layer_choice import choose_layers
-from happymaps.networks.batches import WAY_BACK, work_per_image
+from happymaps.networks.batches import WAY_BACK, values_per_image, work_per_image
 from happymaps.networks.graph import graph_nodes
 from happymaps.networks.layers import read
 
@@ -55,7 +57,8 @@ class Effort(NamedTuple):
         maps: What each of these gets.
         asked: What each was to get.
         accuracy: Work of a pass of all images.
-        stages: Work of what follows: readings and light, what decisions rest on, units.
+        stages: Work of what follows: readings and light, what decisions rest on, marks
+            and portraits, units.
     """
 
     num_images: int
@@ -65,7 +68,7 @@ class Effort(NamedTuple):
     maps: Maps
     asked: Maps
     accuracy: float
-    stages: tuple[float, float, float]
+    stages: tuple[float, float, float, float]
 
     def estimate(self, seconds: float) -> str:
         """Return how long it will take, for a person; empty where that is short.
@@ -101,7 +104,7 @@ def plan_effort(
         asked: What each layer gets, at most.
     """
     every = choose_layers(model, layers)
-    work, sizes, whole = _weigh(model, every)
+    work, sizes, whole, values = _weigh(model, every)
     num_images = int(np.clip(_IMAGE_WORK // whole, _FEWEST_IMAGES, len(dataset)))
     num_images = min(num_images, len(dataset))
     num_relevance = int(np.clip(_RELEVANCE_WORK // whole, *_RELEVANCE_IMAGES))
@@ -112,6 +115,8 @@ def plan_effort(
         num_images * tried * whole,
         num_covered(dataset.images.shape) * whole
         + num_relevance * _RELEVANCE_PASSES * WAY_BACK * whole,
+        mark_passes(values) * whole
+        + portrait_passes(values, len(dataset.class_names)) * WAY_BACK * whole,
         sum(_map_work(work[p], sizes[p], maps) for p in chosen)
         + num_images * (sum(map(work.get, chosen)) + mapped * _ABLATED * whole),
     )
@@ -122,16 +127,17 @@ def plan_effort(
     )  # fmt: skip
 
 
-def _weigh(model: keras.Model, paths: list[str]) -> tuple[dict, dict, float]:
-    """Return the work up to each layer, their channels, and the work of the network."""
+def _weigh(model: keras.Model, paths: list[str]) -> tuple[dict, dict, float, int]:
+    """Return work up to each layer, their channels, work and values of the network."""
     unrolled, symbols = read(model, paths, pre_activation=False)
-    nodes = graph_nodes(keras.Model(unrolled.inputs, unrolled.outputs))
+    graph = keras.Model(unrolled.inputs, unrolled.outputs)
+    nodes = graph_nodes(graph)
     work = {}
     for path, symbol in zip(paths, symbols, strict=True):
         before = unrolled.before([symbol])
         work[path] = work_per_image(n for n in nodes if id(n.outputs[0]) in before)
     sizes = {p: int(s.shape[-1]) for p, s in zip(paths, symbols, strict=True)}
-    return work, sizes, work_per_image(nodes)
+    return work, sizes, work_per_image(nodes), values_per_image(graph)
 
 
 def _map_work(work: float, size: int, maps: Maps) -> float:

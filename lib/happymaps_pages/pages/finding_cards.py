@@ -81,7 +81,10 @@ def portrait_cards(
         )  # fmt: skip
         files |= drawn
         numbers = [
-            (name.replace("_", " "), say_number(value))
+            (
+                name.replace("_", " "),
+                f"{value:.2f}" if "correlation" in name else say_number(value),
+            )
             for name, value in each.items()
             if isinstance(value, int | float | list)
         ]

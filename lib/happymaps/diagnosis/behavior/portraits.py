@@ -28,6 +28,8 @@ _TV_WEIGHT = 10.0  # the study's, for dense units
 _LP_WEIGHT = 10.0
 _MAP_VALUES = 1.5e11  # that the layers compute for all portraits
 _STEPS = (20, 100)  # fewest and most
+_MAPS = 3  # of each class
+_MOST_CLASSES = 8
 _FEWEST = 8  # images
 
 
@@ -73,7 +75,8 @@ class Portraits(NamedTuple):
 
         `class`; `score_kept`, the share of the score without a prior that is left with
         it; `score_of_class_mean`, the same of the class's mean image; and
-        `correlation_with_class_mean`. Shares of a score that is not positive are None.
+        `correlation_with_class_mean`. What is no share, below 0 or above 1, is None: a
+        logit may be negative, and a map without a prior the worse one.
         """
         rows = zip(
             self.classes, self.score_natural, self.score_mean, self.score_plain,
@@ -116,7 +119,7 @@ def make_portraits(
     *,
     pixel_range: tuple[float, float] = (0.0, 1.0),
     others: Sequence[keras.Model] = (),
-    most_classes: int = 8,
+    most_classes: int = _MOST_CLASSES,
     seed: int = 0,
 ) -> Portraits | None:
     """Return the portraits of a classifier's classes; None of fewer than 8 images.
@@ -144,7 +147,7 @@ def make_portraits(
     options = {
         "seeds": [seed],
         "input_range": pixel_range,
-        "num_steps": _num_steps(model, 3 * len(classes)),
+        "num_steps": _num_steps(_values(model), len(classes)),
     }
     natural = {"look": "natural", "prior": prior, **options}
     shuffled = randomize_weights(model, seed=seed)
@@ -186,6 +189,11 @@ def make_portraits(
     )
 
 
+def _values(model: keras.Model) -> int:
+    unrolled = Unrolled(model)
+    return values_per_image(keras.Model(unrolled.inputs, unrolled.outputs))
+
+
 def _objectives(model: keras.Model, classes: np.ndarray) -> list[Objective]:
     """Return the logit of each class; of a single output minus it for the first."""
     if model.output_shape[-1] == 1:
@@ -193,10 +201,15 @@ def _objectives(model: keras.Model, classes: np.ndarray) -> list[Objective]:
     return [logit(int(k)) for k in classes]
 
 
-def _num_steps(model: keras.Model, num_maps: int) -> int:
-    unrolled = Unrolled(model)
-    values = values_per_image(keras.Model(unrolled.inputs, unrolled.outputs))
-    return int(np.clip(_MAP_VALUES // (values * BOTH_WAYS * num_maps), *_STEPS))
+def _num_steps(values: float, num_classes: int) -> int:
+    each = values * BOTH_WAYS * _MAPS * num_classes
+    return int(np.clip(_MAP_VALUES // each, *_STEPS))
+
+
+def most_passes(values: float, num_classes: int) -> float:
+    """Return how many images, there and back, pass a network of so many values."""
+    num_classes = min(num_classes, _MOST_CLASSES)
+    return _num_steps(values, num_classes) * _MAPS * num_classes
 
 
 def _named(others, dataset: Dataset, maps: np.ndarray, classes) -> np.ndarray:
@@ -215,4 +228,4 @@ def _correlate(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _share(part: float, whole: float) -> float | None:
-    return float(part / whole) if whole > 0 and part > 0 else None
+    return float(part / whole) if 0 < part <= whole else None

@@ -16,27 +16,22 @@ from happymaps.evidence.claims import proportion_interval
 _BLURS = (0.02, 0.05)  # deviation, as a share of the shorter side
 _CONTRASTS = (0.5, 1.5)
 _CAST = 0.2  # of the range, in one channel
-_NOISES = (0.05, 0.1)  # deviation, as a share of the range
-_LIGHTS = (-0.2, 0.2)
 _FRAME = 0.04  # thickness, as a share of the shorter side
 
 Change = tuple[str, Callable[[np.ndarray], np.ndarray]]
 
 
 def list_changes(
-    shape: tuple[int, int, int], pixel_range: tuple[float, float], seed: int
+    shape: tuple[int, int, int], pixel_range: tuple[float, float]
 ) -> list[Change]:
     """Return the changes by name, each a function of images in [0, 1].
 
     Args:
         shape: Of an image.
         pixel_range: What black and white are; results are back in it.
-        seed: Of the noise.
     """
     low, high = pixel_range
     side = min(shape[:2])
-    rng = np.random.default_rng(seed)
-    noise = rng.standard_normal(shape).astype(np.float32)
 
     def make(change):
         def changed(images):
@@ -66,13 +61,9 @@ def list_changes(
         return lambda pixels: ndimage.gaussian_filter(pixels, widths)
 
     found = [
-        *((f"{'brighter' if v > 0 else 'darker'} by {abs(v):.0%} of the range",
-           lambda pixels, v=v: pixels + v) for v in _LIGHTS),
         *((f"contrast times {v:g}", lambda pixels, v=v: _around_mean(pixels, v))
           for v in _CONTRASTS),
         *((f"blurred by {v:.0%} of the side", blur(v)) for v in _BLURS),
-        *((f"noise of {v:.0%} of the range", lambda pixels, v=v: pixels + v * noise)
-          for v in _NOISES),
         ("a white frame", framed(1.0)),
         ("a black frame", framed(0.0)),
         *((f"a {name} cast", cast(color)) for name, color in COLORS.items()
@@ -86,7 +77,6 @@ def measure_changes(
     images: np.ndarray,
     class_names: Sequence[str],
     pixel_range: tuple[float, float],
-    seed: int = 0,
 ) -> list[dict]:
     """Return for each change of whole images what it turns them into.
 
@@ -95,7 +85,6 @@ def measure_changes(
         images: In `pixel_range`, shape `(images, y, x, color)`.
         class_names: One name per class.
         pixel_range: What black and white are for the network.
-        seed: Of the noise.
 
     Returns:
         By falling share: `change` (its name), `changed` (share of predictions that are
@@ -104,7 +93,7 @@ def measure_changes(
     """
     before = reader.ask(images).argmax(axis=1)
     found = []
-    for name, change in list_changes(images.shape[1:], pixel_range, seed):
+    for name, change in list_changes(images.shape[1:], pixel_range):
         after = reader.ask(change(images)).argmax(axis=1)
         turned = after[after != before]
         label = int(np.bincount(turned, minlength=len(class_names)).argmax())

@@ -19,6 +19,7 @@ from happymaps.diagnosis.marks.judging import (
 from happymaps.diagnosis.marks.probing import (
     Candidate,
     Probe,
+    most_probed,
     plan_probing,
     stand_out,
 )
@@ -101,7 +102,7 @@ def find_marks(
         pixel_range: What black and white are for the network.
         limits: From where a mark is told.
         search: Whether masks are sought, which takes as long again.
-        seed: Of the choice of images, the pieces of others, and noise.
+        seed: Of the choice of images, and of the pieces of others.
         report: Called with the name of each part as it begins.
 
     Raises:
@@ -156,9 +157,7 @@ def find_marks(
     tried |= {
         "best": rows,
         "search": [_plain(each) for each in sought],
-        "changes": measure_changes(
-            reader, images[measuring], class_names, pixel_range, seed
-        ),
+        "changes": measure_changes(reader, images[measuring], class_names, pixel_range),
     }
     return Marks(found, tried, pictures)
 
@@ -181,6 +180,15 @@ def diagnose_marks(
         seed=seed,
     )
     return {"marks": found.found, "marks_tried": found.tried}, found.pictures
+
+
+def most_passes(values: float) -> float:
+    """Return how many images, at most, pass a network of so many values an image."""
+    return most_probed(values) + _most_searched(values)
+
+
+def _most_searched(values: float) -> float:
+    return min(_SEARCH_PASSES, _SEARCH_VALUES / values)
 
 
 def _alternate(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -248,7 +256,7 @@ def _search_classes(candidates, labels, class_names) -> list[int]:
 def _search(reader: Reader, images, wanted, pixel_range) -> list[Searched]:
     """Return the masks of as many classes as can be paid for."""
     fewest, shortest = _SEARCHED_IMAGES[0], _SEARCH_STEPS[0]
-    passes = min(_SEARCH_PASSES, _SEARCH_VALUES / reader.values) / _BOTH_WAYS
+    passes = _most_searched(reader.values) / _BOTH_WAYS
     wanted = wanted[: int(passes / (fewest * shortest))]
     named = reader.ask(images).argmax(axis=1)
     wanted = [label for label in wanted if (named != label).sum() >= fewest]

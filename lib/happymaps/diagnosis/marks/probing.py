@@ -178,6 +178,11 @@ class Probe:
         return np.take_along_axis(together, ranks[None, None] - 1, axis=1)[:, 0]
 
 
+def most_probed(values: float) -> float:
+    """Return how many images, at most, pass a network of so many values an image."""
+    return min(_PASSES, _VALUES / values)
+
+
 def plan_probing(
     reader: Reader, num_images: int, num_kinds: int
 ) -> tuple[list[tuple[int, int]], int]:
@@ -187,7 +192,7 @@ def plan_probing(
     that every machine looks at the same.
     """
     shorter = min(reader.shape[:2])
-    most = min(_PASSES, _VALUES / reader.values)
+    most = most_probed(reader.values)
     for num_sizes, share, count in _PLANS:
         count = min(count, num_images)
         sides = [max(2, round(shorter / part)) for part in _SIDES[-num_sizes:]]

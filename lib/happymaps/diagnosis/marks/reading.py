@@ -5,8 +5,15 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from happymaps.backend import keras, tf
-from happymaps.networks.batches import BOTH_WAYS, bear, values_per_image
+from happymaps.base.progress import worked
+from happymaps.networks.batches import (
+    BOTH_WAYS,
+    bear,
+    values_per_image,
+    work_per_image,
+)
 from happymaps.networks.doubles import share
+from happymaps.networks.graph import graph_nodes
 from happymaps.networks.logits import read_logits
 from happymaps.networks.outputs import LINEAR, SIGMOID, kind_by_steps, output_kind
 from happymaps.networks.unrolled import Unrolled
@@ -36,6 +43,7 @@ class Reader:
         self._kind = kind if kind_by_steps(model) is None else LINEAR
         self.shape = tuple(images.shape[1:])
         self.values = values_per_image(self._network)
+        self._work = work_per_image(graph_nodes(self._network))
         # As one graph: functions that are traced anew for each network are warned of.
         self._ask = tf.function(
             lambda given: self.log_odds(given)
@@ -70,6 +78,7 @@ class Reader:
     def ask(self, images: np.ndarray) -> np.ndarray:
         """Return the log-odds of each class, shape (images, classes)."""
         size = self.images_at_once
+        worked(len(images) * self._work)
         parts = np.split(images, range(size, len(images), size))
         return np.concatenate([self._ask(tf.constant(p, tf.float32)) for p in parts])
 
