@@ -217,7 +217,7 @@ def see_that_a_slider_moved_by_keyboard_changes_the_picture(page):
 
 def see_that_the_layer_and_the_channels_follow_each_other(page):
     panel = panel_of(page, 0)
-    panel.get_by_role("combobox").select_option("out")
+    panel.get_by_label("Layer").select_option("out")
     expect(picture_of(panel)).to_have_attribute("alt", re.compile("out, units 0, 1"))
     say(panel, "of 0 to 1")
     channels = panel.locator(".widget-text input").first

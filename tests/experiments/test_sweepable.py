@@ -41,6 +41,17 @@ PARAMETERS = {
         "num_steps: int = 100; num_orders: int = 20; lowest_pixel: float = 0.0; "
         "highest_pixel: float = 1.0; seed: int = 0"
     ),
+    "experiments.experiment1.measures.visualization_with_a_prior:measure_looks": (
+        "dataset: str = 'synthetic_faces'; image_size: str = ''; target: str = "
+        "'pose'; split: str = 'person'; num_networks: int = 2; num_starts: int = 2; "
+        "num_steps: int = 100; num_components: int = 0; layer: str = 'conv2_3'; "
+        "num_filters: int = 6; seed: int = 0"
+    ),
+    "experiments.experiment2.measures.marks:measure_marks": (
+        "dataset: str = 'synthetic_faces'; image_size: str = ''; target: str = "
+        "'facing_left'; planted: bool = False; num_learned: int = 400; epochs: int = "
+        "12; search: bool = False; seed: int = 0"
+    ),
     "experiments.experiment1.measures.dead_starts:measure_dead_starts": (
         "dataset: str = 'synthetic_faces'; model: str = ''; image_size: str = ''; "
         "target: str = 'facing_left'; lowest_pixel: float = 0.0; highest_pixel: float "
@@ -98,9 +109,9 @@ PARAMETERS = {
     "happymaps.maps.layer_maps:layer_maps": (
         "dataset: str = 'synthetic_faces'; model: str = ''; image_size: str = ''; "
         "target: str = 'facing_left'; layer: str = 'conv2d_1'; tv_weight: float = "
-        "1.0; lp_weight: float = 10.0; sign: str = 'happy'; num_units: int = 8; "
-        "num_steps: int = 100; lowest_pixel: float = 0.0; highest_pixel: float = 1.0; "
-        "network_seed: int = 0; seed: int = 0"
+        "1.0; lp_weight: float = 10.0; sign: str = 'happy'; look: str = 'study'; "
+        "num_units: int = 8; num_steps: int = 100; lowest_pixel: float = 0.0; "
+        "highest_pixel: float = 1.0; network_seed: int = 0; seed: int = 0"
     ),
     "experiments.experiment0.measures.train_one_network:train_network": (
         "dataset: str = 'synthetic_faces'; image_size: str = ''; target: str = "

@@ -112,7 +112,7 @@ def maximize(
             of itself for 20 steps; its histories go on with their last value. None: no
             map stops.
         batch_size: Maps in a batch, rounded up to a multiple of 2 or 16 where bits
-            depend on it; None for as many as fit into a gigabyte, up to 32. On a
+            depend on it; None for as many as fit into half a gigabyte, up to 32. On a
             processor, as many batches are in memory as there are threads. It changes
             no result beyond rounding; with AVX-512, seldom by a bit.
         reference_images: Real inputs; a map is then told apart whose objective does not

@@ -42,7 +42,7 @@ class Explained:
         groups: The different objectives, by the layers that they read.
         activation: As in `maximize`.
         batch_size: How many inputs are in the network at once: fewer than asked for
-            where a gigabyte of activations does not bear them.
+            where half a gigabyte of activations does not bear them.
 
     Args:
         model: A Functional or Sequential network with one input; it is not changed.

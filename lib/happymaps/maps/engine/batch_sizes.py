@@ -57,8 +57,8 @@ def plan_batches(
 ) -> Plan:
     """Return how to run so many maps.
 
-    As many at once as asked for; or what a gigabyte of activations bears, up to 32 for
-    each thread (on a GPU, eight gigabytes, up to 1,024).
+    As many at once as asked for; or what half a gigabyte of activations bears, up to 32
+    for each thread (on a GPU, eight gigabytes, up to 1,024).
     """
     multiple = batch_multiple(batched, charged, settings)
     # A callback is called from one thread, and what is coupled cannot be cut.
