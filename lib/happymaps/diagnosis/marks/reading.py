@@ -9,6 +9,7 @@ from happymaps.base.progress import worked
 from happymaps.networks.batches import (
     BOTH_WAYS,
     bear,
+    run,
     values_per_image,
     work_per_image,
 )
@@ -36,7 +37,7 @@ class Reader:
 
     def __init__(self, model: keras.Model, images: np.ndarray) -> None:
         unrolled = Unrolled(model)
-        kind = output_kind(model, model(images[:16], training=False).numpy())
+        kind = output_kind(model, run(model, images[:16]))
         logits = read_logits(model, unrolled, share)
         self._network = keras.Model(unrolled.inputs, logits)
         # Where the last steps do not tell, what is read is what the network puts out.
