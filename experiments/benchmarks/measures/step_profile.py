@@ -13,14 +13,11 @@ from happymaps.maps.maximization import maximize
 from happymaps.maps.regularizers import LpNorm, TotalVariation
 from happymaps.maps.scoring import layer_objectives
 
-# What an operation's name and type say of it; the first that fits.
+# What an operation's type says of it; the first that fits.
 _KINDS = {
     "convolution, backward": ("BackpropInput",),
     "convolution, forward": ("Conv2D", "DepthwiseConv"),
-    "first layer with its pooling": ("choose", "route", "lay_down", "together"),
-    "pooling": ("pooled", "unpooled", "Pool"),
-    "regularizers": ("norm_parts", "variation_parts"),
-    "optimizer": ("move",),
+    "pooling": ("PartitionedCall", "Pool"),  # the only part that XLA compiles
     "matrix products": ("MatMul",),
 }
 _ASYNCHRONOUS = "ExecutorState::ProcessAsync::Start"
@@ -31,13 +28,11 @@ def kind_of(name: str) -> str:
     """Return what an operation belongs to, by the profiler's `name:type`.
 
     Args:
-        name: E.g. `while/body/Conv2D:_MklNativeConv2D`. What is compiled by XLA is
-            told by its scope.
+        name: E.g. `while/body/Conv2D:_MklNativeConv2D`.
     """
-    scopes, _, operation = name.rpartition(":")
-    words = {scope.rstrip("0123456789").strip("_") for scope in scopes.split("/")}
+    operation = name.rpartition(":")[2]
     for kind, marks in _KINDS.items():
-        if any(mark in words or mark in operation for mark in marks):
+        if any(mark in operation for mark in marks):
             return kind
     return "the rest"
 

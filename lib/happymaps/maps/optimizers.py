@@ -11,7 +11,6 @@ import math
 import numbers
 
 from happymaps.backend import tf
-from happymaps.maps.fusion import fused
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,16 +41,13 @@ class RmsProp:
 
     def step(self, gradient, state: tuple, size, count):
         """Return what to subtract, shape of the gradient, and the next state."""
-        change, cache = fused(self._move, (gradient, *state))
-        return size * change, (cache,)
-
-    def _move(self, gradient, cache) -> tuple:
+        (cache,) = state
         gradient = tf.math.divide_no_nan(gradient, _rms(gradient))
         cache = self.decay * cache + (1 - self.decay) * gradient**2
         # A plain division by a root would be rewritten to the approximate inverse root,
         # which rounds the last few numbers of an array unlike the others.
         root = tf.sqrt(cache + self.epsilon)
-        return tf.math.divide_no_nan(gradient, root), cache
+        return tf.math.divide_no_nan(size * gradient, root), (cache,)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Norm and total variation of images, with gradients written out.
 
 An image is small and a step makes many passes over it, so that the passes count: the
-gradients that TensorFlow derives for slices and powers take ten times as long, and what
-is written out here takes one pass in a loop.
+gradients that TensorFlow derives for slices and powers take ten times as long.
 """
 
 import functools
@@ -11,7 +10,6 @@ import math
 import numpy as np
 
 from happymaps.backend import tf
-from happymaps.maps.fusion import fused
 
 _SMALL_ORDER = 12  # up to here the Euclidean norm, found sooner, is a safe divisor
 _ROWS = 16  # functions of fewer values are computed by other code, with other rounding
@@ -28,10 +26,10 @@ def lp_norm(images, p: float):
 
     @tf.custom_gradient
     def norm(values):
-        parts = functools.partial(_norm_parts, p)
-        # The powers of other orders round unlike for other numbers of images.
-        run = fused if is_made_of_products(p) else _plainly
-        length, steep, total = run(parts, (values,))
+        length = _length(values, p)
+        values = values / length
+        steep = _slope(values, p)
+        total = tf.reduce_sum(steep * values, axis=1, keepdims=True) + 1e-30
 
         def gradient(upstream):
             return (upstream / size * _root(total, 1 / p - 1)) * steep
@@ -52,12 +50,18 @@ def squared_variation(images):
 
     @tf.custom_gradient
     def variation(values):
-        total, slope = fused(functools.partial(_variation_parts, shape), (values,))
+        differences = [
+            (stride, (values[:, stride:] - values[:, :-stride]) * kept)
+            for stride, kept in _neighbors(shape)
+        ]
+        squares = [tf.reduce_sum(d * d, axis=1, keepdims=True) for _, d in differences]
 
         def gradient(upstream):
-            return (2 / size * upstream) * slope
+            ahead = [tf.pad(d, ((0, 0), (s, 0))) for s, d in differences]
+            behind = [tf.pad(d, ((0, 0), (0, s))) for s, d in differences]
+            return (2 / size * upstream) * (tf.add_n(ahead) - tf.add_n(behind))
 
-        return total / size, gradient
+        return tf.add_n(squares) / size, gradient
 
     return variation(tf.reshape(images, (-1, size)))[:, 0]
 
@@ -88,31 +92,6 @@ def unlikeliness(images, mean, rows, deviations, noise):
         return inside + outside, gradient
 
     return distance(tf.reshape(images, (-1, mean.shape[0])) - mean)
-
-
-def _plainly(function, values: tuple):
-    return function(*values)
-
-
-def _norm_parts(p: float, values) -> tuple:
-    """Return a length to divide by, and of the divided values the slope and the sum."""
-    length = _length(values, p)
-    values = values / length
-    steep = _slope(values, p)
-    total = tf.reduce_sum(steep * values, axis=1, keepdims=True) + 1e-30
-    return length, steep, total
-
-
-def _variation_parts(shape: tuple[int, ...], values) -> tuple:
-    """Return the sum of squared differences, (images, 1), and half of its slope."""
-    differences = [
-        (stride, (values[:, stride:] - values[:, :-stride]) * kept)
-        for stride, kept in _neighbors(shape)
-    ]
-    squares = [tf.reduce_sum(d * d, axis=1, keepdims=True) for _, d in differences]
-    ahead = [tf.pad(d, ((0, 0), (s, 0))) for s, d in differences]
-    behind = [tf.pad(d, ((0, 0), (0, s))) for s, d in differences]
-    return tf.add_n(squares), tf.add_n(ahead) - tf.add_n(behind)
 
 
 @functools.lru_cache

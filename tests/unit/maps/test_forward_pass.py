@@ -6,7 +6,6 @@ import pytest
 from happymaps.backend import keras, tf
 from happymaps.maps.forward import layers as fast_layers
 from happymaps.maps.forward.forward_pass import NetworkPass
-from happymaps.maps.forward.pooled_convolution import is_thin
 from happymaps.maps.forward.weights import WeightValues
 from happymaps.maps.objectives import channel, direction, layer, neuron, unit
 from happymaps.maps.scoring import BatchedObjectives, layer_objectives
@@ -83,17 +82,6 @@ def convolution(name="looked_at", **options):
     return layers.Conv2D(6, name=name, **merged)
 
 
-def score_and_gradient(batched, rows, images, signs, *, compiled=False):
-    def run(values):
-        with tf.GradientTape() as tape:
-            tape.watch(values)
-            score = batched.score(values, rows, tf.constant(signs, tf.float32))
-        return score, tape.gradient(score, values)
-
-    run = tf.function(run, autograph=False) if compiled else run
-    return [values.numpy() for values in run(tf.constant(images))]
-
-
 def check_same(model, objectives, activation, *, count=5, signs=(1, -1, 1, -1, 1)):
     """Compare scores and gradients of the fast way with those of the plain one."""
     shape = model.input_shape[1:]
@@ -102,7 +90,11 @@ def check_same(model, objectives, activation, *, count=5, signs=(1, -1, 1, -1, 1
     for plain in (False, True):
         batched = BatchedObjectives(model, objectives, activation, plain=plain)
         rows = batched.rows(np.arange(count) % len(objectives))
-        found.append(score_and_gradient(batched, rows, images, signs))
+        values = tf.constant(images)
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            score = batched.score(values, rows, tf.constant(signs, tf.float32))
+        found.append((score.numpy(), tape.gradient(score, values).numpy()))
     (score, gradient), (plain_score, plain_gradient) = found
     assert np.abs(plain_gradient).max() > 0
     for fast, plain in ((score, plain_score), (gradient, plain_gradient)):
@@ -135,52 +127,6 @@ def test_a_convolution_on_the_way_is_the_same(case):
     pooling = [layers.MaxPooling2D()] if has_one else []
     model = build(shape, convolution("first", **options), *pooling, last)
     check_same(model, layer_objectives(model, "looked_at"), "leaky")
-
-
-# Kernel, padding and window of a first layer that is done together with its pooling:
-# images of 9 x 11 leave rows and columns that no window looks at.
-TOGETHER = {
-    "odd sizes": ((9, 11, 1), {}, 2),
-    "even sizes": ((8, 10, 1), {}, 2),
-    "three channels, same padding": ((9, 11, 3), {"padding": "same"}, 2),
-    "even kernel, same padding": ((9, 11, 1), {"padding": "same", "kernel_size": 4}, 2),
-    "oblong kernel and window": ((9, 12, 1), {"kernel_size": (2, 5)}, (3, 2)),
-    "window of three, no bias": ((11, 9, 1), {"use_bias": False}, 3),
-    "kernel of one": ((9, 11, 2), {"kernel_size": 1}, 2),
-    "kernel smaller than the window": ((9, 11, 1), {"kernel_size": 2}, 4),
-}
-
-
-@pytest.mark.parametrize("case", TOGETHER)
-def test_a_first_layer_with_its_pooling_is_the_same(case):
-    shape, options, window = TOGETHER[case]
-    first, pool = convolution("first", **options), layers.MaxPooling2D(window)
-    model = build(shape, first, pool, layers.Conv2D(3, 2, name="looked_at"))
-    assert is_thin(first, pool)
-    check_same(model, layer_objectives(model, "looked_at"), "leaky")
-
-
-def test_a_compiled_first_layer_is_the_same_for_any_number_of_images():
-    first, pool = convolution("first"), layers.MaxPooling2D()
-    model = build((9, 11, 1), first, pool, layers.Conv2D(3, 2, name="looked_at"))
-    objectives = layer_objectives(model, "looked_at")
-    images = np.random.default_rng(4).random((17, 9, 11, 1)).astype(np.float32)
-    images[0] = 0.5  # every window is a tie
-    batched, plain = (
-        BatchedObjectives(model, objectives, "leaky", plain=plain)
-        for plain in (False, True)
-    )
-    signs = np.ones(17)
-    expected = score_and_gradient(plain, plain.rows(np.arange(17) % 3), images, signs)
-    assert np.abs(expected[1]).max(axis=(1, 2, 3)).min() > 0
-    for count in (1, 17):
-        rows = batched.rows(np.arange(count) % 3)
-        found = score_and_gradient(
-            batched, rows, images[:count], signs[:count], compiled=True
-        )
-        for fast, slow in zip(found, expected, strict=True):
-            scale = np.abs(slow).max()
-            np.testing.assert_allclose(fast, slow[:count], rtol=1e-5, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize("pooling", ["valid", "same"])

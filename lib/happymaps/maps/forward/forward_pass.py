@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection
 
 from happymaps.backend import keras, tf
 from happymaps.maps.forward import layers as fast_layers
-from happymaps.maps.forward import pooled_convolution
 from happymaps.maps.forward import pooling as fast_pooling
 from happymaps.maps.forward.weights import WeightValues
 from happymaps.networks.batches import values_per_image, work_per_image
@@ -123,11 +122,13 @@ def _calls(graph: keras.Model, stop_before: Collection[int], weights: WeightValu
         if id(node) in stopped:
             yield id(node), lambda values, **_: values
         elif id(node) in pooled:
-            yield id(node), _in_single(pooled[id(node)])
+            layer, pool = pooled[id(node)], node.operation
+            run = fast_pooling.pooled_relu(layer, pool, weights)
+            yield id(node), _in_single(run)
         elif alone and _is_pooled_relu(node.operation, follower.operation):
-            first, run = _pooled(node.operation, follower.operation, weights)
-            pooled[id(follower)] = run
-            yield id(node), _in_single(first)
+            pooled[id(follower)] = node.operation
+            linear = fast_layers.linear_convolution(node.operation, weights)
+            yield id(node), _in_single(linear)
         else:
             yield id(node), _call(node, weights)
 
@@ -138,14 +139,6 @@ def _is_pooled_relu(layer, follower) -> bool:
         and layer.activation is keras.activations.relu
         and fast_pooling.is_plain_pooling(follower)
     )
-
-
-def _pooled(layer, pool, weights: WeightValues) -> tuple[Callable, Callable]:
-    """Return what to call in place of a convolution and of the pooling behind it."""
-    if pooled_convolution.is_thin(layer, pool):
-        return tf.identity, pooled_convolution.pooled_convolution(layer, pool, weights)
-    linear = fast_layers.linear_convolution(layer, weights)
-    return linear, fast_pooling.pooled_relu(layer, pool, weights)
 
 
 class _KerasCall:

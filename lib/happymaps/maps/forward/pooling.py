@@ -12,7 +12,6 @@ import numpy as np
 
 from happymaps.backend import keras, tf
 from happymaps.maps.forward.weights import WeightValues
-from happymaps.maps.fusion import fused
 
 
 def is_plain_pooling(layer) -> bool:
@@ -51,12 +50,22 @@ def _pooling(size: tuple[int, int], bias: Callable | None) -> Callable:
         added = () if bias is None else (bias(),)
 
         def gradient(upstream):
-            return fused(functools.partial(_unpooled, size), (values, upstream), added)
+            return _compiled(_backward, size, (values, upstream), added)
 
-        forward = functools.partial(_pooled, size)
-        return fused(forward, (values,), added), gradient
+        return _compiled(_forward, size, (values,), added), gradient
 
     return run
+
+
+def _compiled(function: Callable, size: tuple[int, int], values: tuple, added: tuple):
+    # A concrete function, because TensorFlow takes those of several layers for one that
+    # is traced again and again, and warns.
+    specs = [tf.TensorSpec([None, *v.shape[1:]], v.dtype) for v in values]
+    specs += [tf.TensorSpec(bias.shape, bias.dtype) for bias in added]
+    compiled = tf.function(
+        functools.partial(function, size), jit_compile=True, autograph=False
+    )
+    return compiled.get_concrete_function(*specs)(*values, *added)
 
 
 def _windows(values, size: tuple[int, int]) -> list:
@@ -69,21 +78,21 @@ def _windows(values, size: tuple[int, int]) -> list:
     return [split[:, :, i, :, j] for i in range(height) for j in range(width)]
 
 
-def _pooled(size: tuple[int, int], values, bias=None):
-    highest = largest(_windows(values, size))
-    return highest if bias is None else tf.nn.relu(highest + bias)
+def _forward(size: tuple[int, int], values, bias=None):
+    largest = _largest(_windows(values, size))
+    return largest if bias is None else tf.nn.relu(largest + bias)
 
 
-def _unpooled(size: tuple[int, int], values, upstream, bias=None):
+def _backward(size: tuple[int, int], values, upstream, bias=None):
     windows = _windows(values, size)
-    highest = largest(windows)
+    largest = _largest(windows)
     if bias is not None:
-        upstream = tf.where(highest + bias > 0, upstream, 0.0)
+        upstream = tf.where(largest + bias > 0, upstream, 0.0)
     # Of equal values the first gets it all, as in TensorFlow.
     last = len(windows) - 1
-    chosen = tf.fill(tf.shape(highest), float(last))
+    chosen = tf.fill(tf.shape(largest), float(last))
     for place in reversed(range(last)):
-        chosen = tf.where(windows[place] >= highest, float(place), chosen)
+        chosen = tf.where(windows[place] >= largest, float(place), chosen)
     places = np.arange(len(windows), dtype=np.float32).reshape(1, 1, size[0], 1, -1, 1)
     routed = tf.where(
         tf.equal(chosen[:, :, None, :, None], places),
@@ -96,6 +105,8 @@ def _unpooled(size: tuple[int, int], values, upstream, bias=None):
     return tf.pad(inside, ((0, 0), (0, rows - high), (0, columns - wide), (0, 0)))
 
 
-def largest(windows: list):
-    """Return the largest of several tensors, value by value."""
-    return functools.reduce(tf.maximum, windows)
+def _largest(windows: list):
+    largest = windows[0]
+    for values in windows[1:]:
+        largest = tf.maximum(largest, values)
+    return largest
