@@ -203,6 +203,4 @@ def test_a_profiled_step_has_all_its_parts(keras):
     )
     found = profile_step(network, "looked_at", maps=2, num_steps=4)
     assert found[list(KINDS)].sum() == pytest.approx(1)
-    parts = ["first layer with its pooling", "regularizers", "optimizer"]
-    assert (found[parts] > 0).all()
-    assert found["convolution, forward"] == 0  # none is left
+    assert (found[["convolution, forward", "pooling", "the rest"]] > 0).all()
