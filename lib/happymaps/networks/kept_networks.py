@@ -6,6 +6,7 @@ beside a table that says what each was made from. `keeping` makes them.
 """
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,9 +111,11 @@ def write_network(model: keras.Model, path: Path, *, bits: int = 24) -> keras.Mo
     small.save(path)
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in sorted(archive.namelist())}
+    # Without any time, so that the same network is the same file.
+    told = json.loads(parts["metadata.json"]) | {"date_saved": ""}
+    parts["metadata.json"] = json.dumps(told).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         for name, content in parts.items():
-            # Without the time, so that the same network is the same file.
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_LZMA)
     return small
 

@@ -21,6 +21,7 @@ from happymaps.maps.scoring import score_images
 from happymaps.networks.batches import BOTH_WAYS, values_per_image
 from happymaps.networks.models import randomize_weights
 from happymaps.networks.outputs import state_alike
+from happymaps.networks.randomness import tell_no_more
 from happymaps.networks.training import predict
 from happymaps.networks.unrolled import Unrolled
 
@@ -152,6 +153,7 @@ def make_portraits(
     natural = {"look": "natural", "prior": prior, **options}
     shuffled = randomize_weights(model, seed=seed)
     state_alike(shuffled, model)
+    tell_no_more(shuffled)
     maps = maximize(model, objectives, **natural)
     # Weights for pixels in [0, 1]: the norm grows with the range, variation squared.
     span = pixel_range[1] - pixel_range[0]
