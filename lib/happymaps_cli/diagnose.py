@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from happymaps_cli.guard import report_errors
 from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
 from happymaps_runs.folders import (
     check_free_space,
+    check_writable,
     publish_folder,
     remove_leftovers,
     slug,
@@ -214,12 +214,13 @@ def _check_out(folder: Path) -> Path:
 
 
 def _check_writable(parent: Path) -> None:
-    existing = next(path for path in (parent, *parent.parents) if path.exists())
-    if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+    try:
+        check_writable(parent)
+    except OSError as error:
         raise ValueError(
             "--out must lie in a folder that can be written to. Received: a path in "
-            f"{str(existing)!r}, which cannot. Choose another."
-        )
+            f"{error.filename!r}, which cannot. Choose another."
+        ) from error
 
 
 def _preprocessing(mode: str, parts: dict):

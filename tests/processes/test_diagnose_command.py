@@ -143,7 +143,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_at_once(tmp_path, monkeypa
     with pytest.raises(ValueError, match="which is a file"):
         _check_out(file)
     # The tests may run as root, who may write anywhere.
-    monkeypatch.setattr("happymaps_cli.diagnose.os.access", lambda *_: False)
+    monkeypatch.setattr("happymaps_runs.folders.os.access", lambda *_: False)
     with pytest.raises(ValueError, match="which cannot"):
         _check_out(tmp_path / "deep" / "page")
 
