@@ -60,11 +60,12 @@ lint: $(STAMP) ## ruff: rules and format, notebooks too
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 
 lock: ## resolve the newest versions into requirements.lock and constraints.txt (needs uv)
-	@uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade \
-	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
-	@uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
-	  --no-header --no-annotate --no-emit-index-url -q -o constraints.txt \
-	  --constraint requirements.lock
+	@uv pip compile pyproject.toml --extra pretrained --extra test --universal \
+	  --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url -q -o requirements.lock
+	@uv pip compile pyproject.toml --extra pretrained --extra test --universal \
+	  --python-version 3.11 --no-header --no-annotate --no-emit-index-url -q \
+	  -o constraints.txt --constraint requirements.lock
 
 notebooks: $(STAMP) ## execute the committed notebooks in place, as nbval will compare them
 	@$(BIN)/happymaps refresh $(NOTEBOOKS)

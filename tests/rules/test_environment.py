@@ -12,7 +12,11 @@ from packaging.utils import canonicalize_name
 from places import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-WANTED = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+WANTED = [
+    *PROJECT["dependencies"],
+    *PROJECT["optional-dependencies"]["pretrained"],
+    *PROJECT["optional-dependencies"]["test"],
+]
 # What the environment must bring, by the project's own description.
 NAMED = "jupyterlab tensorflow keras keras-vis numpy matplotlib papermill nbval"
 MACHINES = [
@@ -90,6 +94,7 @@ def test_requirements_are_sorted_and_named_once():
         PROJECT["dependencies"],
         PROJECT["optional-dependencies"]["test"],
         PROJECT["optional-dependencies"]["gpu"],
+        PROJECT["optional-dependencies"]["pretrained"],
     ):
         names = [canonicalize_name(Requirement(line).name) for line in extra]
         assert names == sorted(set(names))
