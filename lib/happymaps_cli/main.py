@@ -232,7 +232,9 @@ def refresh(
             )
         os.environ.update(ENVIRONMENT)
         from happymaps.networks.keeping import keep_networks
+        from happymaps.networks.kept_networks import kept_folder
 
+        check_writable(kept_folder())
         keep_networks()
         return
     chosen = [local_notebook(name) for name in notebooks or committed_notebooks()]

@@ -261,6 +261,14 @@ def test_the_cache_of_data_sets_names_the_variable_that_helps():
     assert "set HAPPYMAPS_DATA to a folder that has the data" in done.stderr
 
 
+def test_networks_are_not_trained_where_they_cannot_be_kept():
+    kept = ROOT / "experiments" / "networks"
+    done = call_without_writing([kept], "refresh", "--networks")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "read-only file system" in done.stderr
+    assert "Make it writable" in done.stderr
+
+
 def test_a_run_without_room_for_temporary_files_names_the_variable_that_helps():
     environment = {k: v for k, v in os.environ.items() if k not in ("TMPDIR", "TMP")}
     notebook = NOTEBOOKS / "exit_early.ipynb"

@@ -19,7 +19,7 @@ from happymaps.diagnosis.behavior.errors import (
     mistake_groups,
     show_examples,
 )
-from happymaps.diagnosis.behavior.finiteness import check_outputs, check_weights
+from happymaps.diagnosis.behavior.finiteness import check_numbers, check_outputs
 from happymaps.diagnosis.behavior.labels import late_features, measure_labels
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import (
@@ -45,7 +45,7 @@ from happymaps.diagnosis.effort import Maps, plan_effort
 from happymaps.diagnosis.marks.finding import diagnose_marks
 from happymaps.diagnosis.sampling import choose_images
 from happymaps.diagnosis.units.diagnosing import diagnose_units
-from happymaps.networks.batches import held, run
+from happymaps.networks.batches import held
 from happymaps.networks.checks import check_images
 from happymaps.networks.fed import include_preprocessing
 from happymaps.networks.layers import layer_path
@@ -53,7 +53,7 @@ from happymaps.networks.outputs import find_meaning, stated
 from happymaps.networks.training import probabilities
 
 _NUM_SAMPLED = 400
-_FEW, _FEWEST_COVERED = 16, 16
+_FEWEST_COVERED = 16
 
 
 class Diagnosis(NamedTuple):
@@ -132,8 +132,7 @@ def diagnose(
         model, pixel_range = include_preprocessing(bare, fed), (0.0, 1.0)
         layers = layers and [layer_path(bare, one) for one in layers]
     check_images(model, dataset.images)
-    check_weights(model)
-    check_outputs(model, dataset.images[:_FEW], run(model, dataset.images[:_FEW]))
+    check_numbers(model, dataset.images)
     with stated(model, outputs):
         meaning = find_meaning(model, dataset.images)
     maps = Maps(maps_per_layer, seeds, num_steps)

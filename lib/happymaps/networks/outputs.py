@@ -16,6 +16,7 @@ from scipy import special
 from happymaps.backend import keras, tf
 from happymaps.networks.batches import run
 from happymaps.networks.graph import origin
+from happymaps.networks.losses import check_logit
 from happymaps.networks.unrolled import Unrolled
 
 SOFTMAX, SIGMOID, LINEAR = "softmax", "sigmoid", "linear"
@@ -67,11 +68,15 @@ def find_meaning(model: keras.Model, images: np.ndarray) -> str:
     """Return one of `STATED`; the images are looked at where nothing else tells.
 
     Raises:
-        ValueError: It cannot be told.
+        ValueError: It cannot be told, or one output is that of a regression.
     """
     is_known = model in _stated or kind_by_steps(model) is not None
     outputs = run(model, images[:_FEW] if is_known else images)
-    return "logits" if output_kind(model, outputs) == LINEAR else "probabilities"
+    if output_kind(model, outputs) != LINEAR:
+        return "probabilities"
+    if model.output_shape[-1] == 1 and model not in _stated:
+        check_logit(model, images)
+    return "logits"
 
 
 def state_alike(copy: keras.Model, model: keras.Model) -> None:

@@ -10,6 +10,7 @@ from happymaps.backend import keras
 from happymaps.base.network_files import why_no_network
 from happymaps.networks.custom_objects import named_custom_objects
 from happymaps.networks.keras2_files import read_config, readable_h5
+from happymaps.networks.losses import note_loss_in_file
 from happymaps.networks.unpacking import check_unpacked_size
 
 _UNKNOWN = ("Could not locate class", "Unknown layer", "Could not deserialize class")
@@ -49,11 +50,13 @@ def load_model(
     own = dict(named_custom_objects() if custom_objects is None else custom_objects)
     try:
         with _readable(path, own) as file:
-            return keras.models.load_model(
+            model = keras.models.load_model(
                 file, custom_objects=own, compile=False, safe_mode=True
             )
     except Exception as error:  # whatever a damaged file raises, the reader wants one
         raise ValueError(_why_not_loaded(path, error, own)) from error
+    note_loss_in_file(model, path)
+    return model
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import pytest
 
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
+from happymaps.diagnosis.behavior.finiteness import check_numbers
 from happymaps.diagnosis.diagnose import diagnose
 
 
@@ -92,3 +93,22 @@ class OwnEnd(keras.layers.Layer):
 def test_no_numbers_are_told_before_it_is_asked_what_they_mean():
     with pytest.raises(ValueError, match=r"8 of 8 images; it begins in layer 'own'"):
         diagnose(keras.Sequential([network(), OwnEnd(name="own")]), images())
+
+
+@pytest.mark.parametrize("last", ["softmax", "sigmoid"])
+def test_infinity_inside_is_told_though_the_outputs_are_finite(last):
+    saturated = keras.layers.Activation("tanh", name="saturated")
+    model = network(keras.layers.Rescaling(1e38, name="large"), saturated, last=last)
+    model.get_layer("first").bias.assign([10, 10, 10])
+    with pytest.raises(ValueError, match=r"in layer 'large', though .* no gradient"):
+        diagnose(model, images())
+
+
+def test_minus_infinity_of_a_mask_is_no_fault():
+    inputs = keras.Input((12, 12, 1))
+    scores = keras.layers.Flatten()(inputs)
+    masked = keras.ops.where(scores > 0.5, scores, -np.inf)
+    shares = keras.layers.Softmax()(masked)
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(shares))
+    given = images()
+    check_numbers(model, given.images[1:])

@@ -1,21 +1,49 @@
 """Not-a-number and infinity, which make every other finding meaningless."""
 
-import contextlib
+from collections.abc import Callable
 
 import numpy as np
 
 from happymaps.backend import keras
-from happymaps.networks.layers import cut, find_layer, layer_paths
+from happymaps.networks.batches import run
+from happymaps.networks.layers import find_layer, layer_paths
+from happymaps.networks.unrolled import Unrolled
 
-_NUM_SHOWN = 4
+_FEW, _FEWEST = 16, 2  # images; of the fewest the values of all layers are held
+_REMEDY = (
+    "Look for a division by zero, a logarithm or root of nothing, or values beyond "
+    "float32 or float16 there, and give the pixel range that the network was trained "
+    "with."
+)
 
 
-def check_weights(model: keras.Model) -> None:
-    """Check that all weights are numbers.
+def check_numbers(model: keras.Model, images: np.ndarray) -> None:
+    """Check that a network's weights and, for some images, all its values are numbers.
+
+    Inside of the network minus infinity counts as a number: it is how a mask keeps
+    values from a softmax.
+
+    Args:
+        model: The network, with one input.
+        images: Of which the first few are taken.
 
     Raises:
-        ValueError: Weights of a layer are not; the first such layer is named.
+        ValueError: Not-a-number or infinity; the layer where it begins is named.
     """
+    _check_weights(model)
+    check_outputs(model, images[:_FEW], run(model, images[:_FEW]))
+    place = _first_layer(
+        model, images[:_FEWEST], lambda values: np.isnan(values) | np.isposinf(values)
+    )
+    if place:
+        raise ValueError(
+            "The values inside a network must be finite numbers. Received: "
+            f"not-a-number or infinity in {place}, though the outputs are finite: no "
+            f"gradient goes through it. {_REMEDY}"
+        )
+
+
+def _check_weights(model: keras.Model) -> None:
     for path in _innermost(model):
         for weight in find_layer(model, path).weights:
             values = np.asarray(weight)
@@ -46,16 +74,14 @@ def check_outputs(model: keras.Model, images: np.ndarray, outputs: np.ndarray) -
     wrong = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
     if not len(wrong):
         return
-    some = images[wrong[:_NUM_SHOWN]]
+    some = images[wrong[:_FEWEST]]
+    place = _first_layer(model, some, is_bad=lambda values: ~np.isfinite(values))
     if not np.isfinite(some).all():
-        place = "it begins in the images themselves"
-    else:
-        place = f"it begins in {_first_layer(model, some)}"
+        place = "the images themselves"
     raise ValueError(
         "The outputs of a network must be finite numbers. Received: not-a-number for "
-        f"{len(wrong)} of {len(images)} images; {place}. Look for a division by zero, "
-        "a logarithm or root of nothing, or values beyond float32 or float16 there, "
-        "and give the pixel range that the network was trained with."
+        f"{len(wrong)} of {len(images)} images; it begins in "
+        f"{place or 'what comes after its last layer'}. {_REMEDY}"
     )
 
 
@@ -66,12 +92,20 @@ def _innermost(model: keras.Model) -> list[str]:
     return [path for path in paths if path not in holders]
 
 
-def _first_layer(model: keras.Model, images: np.ndarray) -> str:
-    for path in _innermost(model):
-        # A layer that cannot be looked at is passed by: the next one tells.
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            values = cut(model, [path], pre_activation=False)(images, training=False)
-            values = values[0] if isinstance(values, list | tuple) else values
-            if not np.isfinite(np.asarray(values, np.float64)).all():
-                return f"layer {path!r}"
-    return "what comes after its last layer"
+def _first_layer(
+    model: keras.Model, images: np.ndarray, is_bad: Callable[[np.ndarray], np.ndarray]
+) -> str:
+    """Return the first layer with a bad value, empty where there is none."""
+    unrolled = Unrolled(model)
+    calls = [
+        (call.path, symbol)
+        for call in unrolled.calls
+        for symbol in call.outputs
+        if unrolled.is_reached(symbol) and "float" in symbol.dtype
+    ]
+    network = keras.Model(*unrolled.inputs, [symbol for _, symbol in calls])
+    all_values = network(images, training=False)
+    for (path, _), values in zip(calls, all_values, strict=True):
+        if is_bad(np.asarray(values, np.float32)).any():
+            return f"layer {path!r}"
+    return ""
