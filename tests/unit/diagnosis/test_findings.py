@@ -113,10 +113,13 @@ def test_where_it_is_fed_wrongly_nothing_else_is_told(findings):
     findings["performance"]["balanced_interval"] = [0.45, 0.6]
     findings["covering"] |= {"changed": 0.5, "interval": [0.4, 0.6]}
     assert is_near_chance(findings) and kinds(findings) == ["guessing"]
+    wrong = [each["index"] for each in findings["mistakes"]["shown"]]
+    assert wrong and found(findings)[0]["images"] == wrong
     better = {"name": "0 to 255", "balanced_accuracy": 0.95, "accuracy": 0.95}
     better |= {"gain": 0.45, "probability": 1e-9, "options": "--preprocessing raw"}
     findings["readings"]["readings"] = [better]
     (reading,) = found(findings)
+    assert reading["images"] == wrong
     assert reading["sentence"] == (
         "Feed its pixels as 0 to 255: it was most likely trained so."
     )
@@ -153,7 +156,7 @@ def test_classes_in_another_order_are_named(findings):
         "accuracy_reordered": 0.9, "probability": 1e-6,
     }  # fmt: skip
     (order,) = found(findings)
-    assert order["kind"] == "class order"
+    assert order["kind"] == "class order" and order["images"]
     assert "output 0 means ‘yes’, not ‘no’" in order["advice"]
 
 

@@ -56,6 +56,7 @@ def _find_reading(findings: Mapping, reading: Mapping, thresholds: Thresholds) -
         }
         | {each["name"]: each["balanced_accuracy"] for each in others},
         command=command if reading["options"] else "",
+        images=_mistakes(findings),
     )
 
 
@@ -77,6 +78,7 @@ def _find_order(findings: Mapping) -> dict:
             "accuracy in that order": order["accuracy_reordered"],
             "in the given order": order["accuracy"],
         },
+        images=_mistakes(findings),
     )
 
 
@@ -98,4 +100,10 @@ def _find_guessing(findings: Mapping) -> dict:
             "best of the other readings": tried["readings"][0]["balanced_accuracy"],
             "other readings tried": tried["num_tried"],
         },
+        images=_mistakes(findings),
     )
+
+
+def _mistakes(findings: Mapping) -> list[int]:
+    """Return the images that are named wrong with the most confidence."""
+    return [each["index"] for each in findings["mistakes"]["shown"]]

@@ -5,6 +5,7 @@ map without a prior, the natural map of the same network with shuffled weights, 
 mean image of the class, which no network had a part in.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -218,9 +219,7 @@ def _named(others, dataset: Dataset, maps: np.ndarray, classes) -> np.ndarray:
     if not others:
         return np.full(len(classes), np.nan)
     shown = dataset.take(np.zeros(len(maps), int))
-    shown = type(shown)(
-        dataset.name, maps, classes, dataset.class_names, shown.metadata
-    )
+    shown = dataclasses.replace(shown, images=maps, labels=classes)
     return np.mean([predict(other, shown) == classes for other in others], axis=0)
 
 
