@@ -1,1 +1,1 @@
-"""Which pixels a decision rests on."""
+"""Which columns of a table a network uses."""

@@ -1,1 +1,1 @@
-"""Which pixels a decision rests on."""
+"""Claims about training, each beside the control that could refute it."""

@@ -1,1 +1,1 @@
-"""What experiment 2 measures, one network at a time."""
+"""What experiment 3 measures, one table at a time."""

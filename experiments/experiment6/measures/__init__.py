@@ -1,1 +1,1 @@
-"""What experiment 2 measures, one network at a time."""
+"""What experiment 6 measures, one training at a time."""
