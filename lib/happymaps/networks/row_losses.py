@@ -32,6 +32,10 @@ class Targets(NamedTuple):
     loss: str
     losses: Callable
 
+    def of(self, rows: np.ndarray) -> "Targets":
+        """Return those of some rows."""
+        return self._replace(values=self.values[rows])
+
     def guess(self) -> np.ndarray:
         """Return the loss of each row where the shares or the mean are guessed."""
         if self.loss == SQUARED_ERROR:

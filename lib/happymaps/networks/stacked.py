@@ -12,7 +12,8 @@ import numpy as np
 from happymaps.backend import keras, tf
 from happymaps.networks.doubles import copy_network, share
 from happymaps.networks.graph import functional_form, graph_nodes, is_graph
-from happymaps.networks.row_losses import ROWS_AT_ONCE
+from happymaps.networks.random_controls import fresh_weights
+from happymaps.networks.row_losses import ROWS_AT_ONCE, Targets
 
 # Layers that do the same to each number, or to each column, of any stack.
 _ALIKE = (
@@ -63,10 +64,52 @@ def stack(model: keras.Model, num: int, *, seed: int = 0) -> keras.Model:
     return stacked
 
 
+def fit_alone(
+    model: keras.Model, inputs: np.ndarray, targets: Targets, *, seed: int, **training
+) -> keras.Model:
+    """Return a network of the same form that learned from a table, from fresh weights.
+
+    It is what it would be in a stack: the same weights to begin with, the same order.
+
+    Args:
+        model: A chain; its weights are not used.
+        inputs: Shape (rows, columns).
+        targets: Of the rows.
+        seed: Of weights, dropout and order.
+        **training: Options of `fit_stack`.
+    """
+    start = fresh_weights(model, seed=seed)
+    stacked = stack(start, 1, seed=seed)
+    draw = draw_rows(inputs[:, None], targets.values[:, None])
+    fit_stack(stacked, draw, len(inputs), targets.losses, seed=seed, **training)
+    return take_out(stacked, start, 0)
+
+
+def take_out(stacked: keras.Model, model: keras.Model, at: int) -> keras.Model:
+    """Return one of the copies as a network of its own.
+
+    Args:
+        stacked: From `stack(model, ...)`.
+        model: What it is a stack of.
+        at: Which copy.
+    """
+    alone = copy_network(model)
+    pairs = zip(alone.trainable_variables, stacked.trainable_variables, strict=True)
+    for variable, values in pairs:
+        variable.assign(values[at])
+    return alone
+
+
 def lone(model: keras.Model) -> keras.Model:
     """Return a copy of any network on columns as a stack of one."""
     inputs = keras.Input((1, *model.input_shape[1:]))
     return keras.Model(inputs, copy_network(model)(inputs[:, 0])[:, None])
+
+
+def draw_rows(inputs: np.ndarray, targets: np.ndarray) -> Callable:
+    """Return a function of row indices to rows of inputs and of targets."""
+    table, truth = tf.constant(inputs), tf.constant(targets)
+    return lambda at: (tf.gather(table, at), tf.gather(truth, at))
 
 
 def fit_stack(
