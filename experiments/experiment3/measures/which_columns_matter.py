@@ -52,8 +52,8 @@ def measure_columns(
         seed: Of the table, the split, weights, order and shuffles.
 
     Returns:
-        `permutation`, `refit`, `refit_fresh`, `is_flagged`, `correlation` with dimension
-        `column`, `pair` with dimension `duplicate`; AUROCs and losses without.
+        `permutation`, `refit`, `refit_fresh`, `is_flagged`, `correlation` by `column`,
+        `pair` by `duplicate`; AUROCs and losses without dimensions.
     """
     from happymaps.attribution.columns.permuting import permute_columns
     from happymaps.attribution.columns.refitting import refit_without

@@ -170,7 +170,7 @@ def stack_losses(
 ) -> np.ndarray:
     """Return the loss of each row in each network, float64, (rows, networks)."""
 
-    @tf.function
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
     def measure(rows):
         inputs, targets = draw(rows)
         return losses(targets, stacked(inputs, training=False))

@@ -31,9 +31,9 @@ def build(*between, outputs: int = 1) -> keras.Model:
     normal = keras.layers.Normalization()
     normal.adapt(draw_table()[0])
     hidden = keras.layers.Dense(16, "relu")
+    last = keras.layers.Dense(outputs, "softmax" if outputs > 1 else None)
     layers = [keras.Input((COLUMNS,)), normal, hidden, *between]
-    return keras.Sequential([*layers, keras.layers.Dense(outputs, "softmax" if
-                                                         outputs > 1 else None)])  # fmt: skip
+    return keras.Sequential([*layers, last])
 
 
 def masked(masks: np.ndarray, targets):
