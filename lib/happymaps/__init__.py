@@ -35,6 +35,7 @@ _HOMES = {
     "describe_images": "plots.sheets",
     "diagnose": "diagnosis.diagnose",
     "diagnose_units": "diagnosis.units.diagnosing",
+    "diffuse": "networks.diffusion",
     "direction": "maps.objectives",
     "diversity": "maps.objectives",
     "explore": "explorer.opening",

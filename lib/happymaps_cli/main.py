@@ -23,6 +23,7 @@ from happymaps_cli.guard import (
 )
 from happymaps_cli.importance import importance
 from happymaps_cli.opening import CustomObjects, SkipDamaged, set_opening
+from happymaps_cli.outliers import outliers
 from happymaps_cli.sweeps import compare, runs, sweep
 from happymaps_runs.folders import check_writable, short_hash, slug
 from happymaps_runs.inputs import resolve_dataset, resolve_inputs, resolve_model
@@ -51,7 +52,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
-for command in (sweep, compare, diagnose, find_mark, importance):
+for command in (sweep, compare, diagnose, find_mark, importance, outliers):
     app.command(command.__name__.replace("_", "-"))(command)
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
