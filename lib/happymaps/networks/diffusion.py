@@ -42,9 +42,9 @@ def diffuse(
     every `every`-th step the weights mix, `w_i += coupling (w_{i-1} + w_{i+1} - 2
     w_i)`; the optimizer's moments do not. The far score of a fold is its loss in the
     network (of an odd ring, the two) on the other side, which knows least of it. It
-    costs `epochs` gradients of each row, k-fold K - 1 times the epochs of one network. Each
-    network knows something of every fold: see how the losses rise with the distance,
-    and compare with k-fold once before you trust it.
+    costs `epochs` gradients of each row; k-fold costs K - 1 times the epochs of one
+    network. Each network knows something of every fold: see how the losses rise with
+    the distance, and compare with k-fold once before you trust it.
 
     Args:
         build: Returns a chain of dense layers on columns, with fresh weights; or one.
