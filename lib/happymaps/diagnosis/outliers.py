@@ -25,7 +25,8 @@ class Outliers(NamedTuple):
 
     Attributes:
         table: A row for each new image, see `find_outliers`.
-        known: The same for the known images held out, each among the others.
+        known: The same for the known images held out, each among the others; its index
+            says which they are.
         prior: What known images look like.
         num_copies: New images that are among those it was fitted to.
     """
@@ -79,9 +80,9 @@ def find_outliers(
             f"Received: shape {new.shape}."
         )
     order = np.random.default_rng(seed).permutation(len(known))
-    held_out, learned = known[order[::_HELD_OUT]], np.delete(order, np.s_[::_HELD_OUT])
+    held_out, learned = order[::_HELD_OUT], np.delete(order, np.s_[::_HELD_OUT])
     prior = fit_prior(known[learned], num_components, seed)
-    own = _describe(prior, held_out)
+    own = _describe(prior, known[held_out]).set_index(held_out)
     found = _describe(prior, new)
     likely = np.sort(own["log_likelihood"])
     parts = ["inside", "residual"]
