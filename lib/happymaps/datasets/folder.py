@@ -68,7 +68,7 @@ def load_folder(
         files += found
         labels += [label] * len(found)
     check_room(files, image_size, channels)
-    files, labels, images = _read_images(
+    files, labels, images = read_images(
         files, labels, image_size, skip_damaged, skipped
     )
     _check_complete(path, class_names, labels)
@@ -119,7 +119,7 @@ def read_ground_truth(path: Path) -> pd.DataFrame | None:
 
 def _list_classes(path: Path, truth: pd.DataFrame | None) -> list[str]:
     entries = _list_entries(path)
-    stray = [entry for entry in entries if entry.is_file() and _is_image(entry)]
+    stray = [entry for entry in entries if entry.is_file() and is_image(entry)]
     if stray:
         raise ValueError(
             f"{_LAYOUT} Received an image outside of them: {stray[0]}. "
@@ -150,7 +150,7 @@ def _order_classes(names: list[str], truth: pd.DataFrame | None) -> list[str]:
 def _list_images(folder: Path, skipped: list[str]) -> list[Path]:
     entries = _list_entries(folder)
     nested = [entry for entry in entries if entry.is_dir()]
-    images = [entry for entry in entries if entry.is_file() and _is_image(entry)]
+    images = [entry for entry in entries if entry.is_file() and is_image(entry)]
     if nested or not images:
         fault = f"the folder {nested[0]} in a class" if nested else f"none in {folder}"
         remedy = "Move its images up" if nested else "Add images, or remove the folder"
@@ -179,12 +179,19 @@ def _list_entries(folder: Path) -> list[Path]:
     return entries
 
 
-def _is_image(file: Path) -> bool:
+def is_image(file: Path) -> bool:
+    """Return whether a file has the ending of a kind of image that is read."""
     return Image.registered_extensions().get(file.suffix.lower()) in Image.OPEN
 
 
-def _read_images(files, labels, image_size, skip_damaged, skipped: list[str]):
-    """Return the files that can be read with their labels, and what they hold."""
+def read_images(files, labels, image_size, skip_damaged, skipped: list[str]):
+    """Return the files that can be read with their labels, and what they hold.
+
+    Arguments as in `load_folder`; those left out are added to `skipped`.
+
+    Raises:
+        ValueError: Files that cannot be read, unless they are to be left out.
+    """
     if skip_damaged is None:
         skip_damaged = bool(os.environ.get(paths.SKIP_DAMAGED))
     kept, faults = [], []

@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "agreement_table": "populations",
         "claims_table": "claims",
         "correlate_pairs": "populations",
-        "curve_distances": "curves",
         "judge": "claims",
         "likeness_table": "similarity",
         "local_contrast": "populations",

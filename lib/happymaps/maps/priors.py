@@ -88,12 +88,23 @@ class Prior:
         Twice how far the log-likelihood is below that of the mean image. It is d on
         average over images from the distribution.
         """
+        inside, residual = self.split_unlikeliness(images)
+        return inside + residual
+
+    def split_unlikeliness(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the two parts of `unlikeliness`, each of shape (images,), >= 0.
+
+        Returns:
+            `inside`, of the coordinates, `sum z^2`: a strange mixture of known things;
+            and `residual`, of what no eigenimage shows, `|rest|^2 / s2`: something new.
+            On average over images from the distribution they are q and d - q.
+        """
         flat = self._flat(images)
         along = self._project(flat)
         # The rest by subtraction in the small, not of two large sums of squares.
         rest = flat - along @ self._rows
         inside = np.sum(along**2 / self.variances, axis=1)
-        return inside + np.sum(rest**2, axis=1) / self.noise_variance
+        return inside, np.sum(rest**2, axis=1) / self.noise_variance
 
     def log_likelihood(self, images: np.ndarray) -> np.ndarray:
         """Return the log-density of images `(images, *shape)`, in nats, (images,).

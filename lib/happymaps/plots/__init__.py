@@ -5,6 +5,7 @@ from happymaps.base.namespaces import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     "happymaps.plots",
     {
+        "bar_chart": "bars",
         "correlation_colors": "correlation",
         "correlation_limit": "correlation",
         "correlation_plot": "correlation",

@@ -3,7 +3,7 @@ import pytest
 from numpy.polynomial import Chebyshev, Legendre, Polynomial
 from scipy.integrate import quad
 
-from happymaps.evidence import curve_distances
+from happymaps import curve_distances
 
 _POLYNOMIALS = [
     Polynomial(each) for each in ([0, 0, -2, 0], [0, 1, 0, 1], [-3, 0, 0, 0])

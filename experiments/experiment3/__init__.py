@@ -1,0 +1,1 @@
+"""Which columns of a table a network uses."""

@@ -1,0 +1,1 @@
+"""What experiment 3 measures, one table at a time."""
