@@ -13,6 +13,7 @@ from happymaps.base.messages import Faults
 from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.diagnose import diagnose
 from happymaps_cli.find_mark import find_mark
+from happymaps_cli.frames import frames
 from happymaps_cli.guard import (
     NEXT_TIME,
     print_page,
@@ -50,7 +51,7 @@ app = typer.Typer(
 data = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
-for command in (sweep, compare, diagnose, find_mark):
+for command in (sweep, compare, diagnose, find_mark, frames):
     app.command(command.__name__.replace("_", "-"))(command)
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]
