@@ -30,6 +30,7 @@ _HOMES = {
     "channel": "maps.objectives",
     "contact_sheet": "plots.sheets",
     "convolution_layers": "networks.inspection",
+    "deep_features": "networks.features",
     "dense_layers": "networks.inspection",
     "describe_images": "plots.sheets",
     "diagnose": "diagnosis.diagnose",
