@@ -1,0 +1,1 @@
+"""Experiment 6: two inventions, put to the test."""
