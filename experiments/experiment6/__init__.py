@@ -1,1 +1,1 @@
-"""Experiment 6: two inventions, put to the test."""
+"""Claims about training, each beside the control that could refute it."""

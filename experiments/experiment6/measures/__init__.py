@@ -1,1 +1,1 @@
-"""What the notebooks of experiment 6 measure."""
+"""What experiment 6 measures, one training at a time."""

@@ -2,6 +2,7 @@
 
 from happymaps.datasets.dataset import Dataset
 from happymaps.datasets.drawn_clips import draw_clips
+from happymaps.datasets.drawn_loops import draw_loops
 from happymaps.datasets.loading import load_dataset, open_images
 from happymaps.datasets.preprocessing import Preprocessing, make_preprocessing
 from happymaps.datasets.saving import processed_folder, save_dataset
@@ -13,6 +14,7 @@ __all__ = [
     "Dataset",
     "Preprocessing",
     "draw_clips",
+    "draw_loops",
     "generate_faces",
     "load_dataset",
     "make_preprocessing",

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "randomize_weights": "models",
         "state_outputs": "outputs",
         "save_model": "models",
+        "smooth_hinge": "kernel_machine",
         "study_network": "study",
         "train": "training",
     },

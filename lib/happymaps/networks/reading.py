@@ -10,6 +10,7 @@ from happymaps.backend import keras
 from happymaps.base.network_files import PRETRAINED, why_no_network
 from happymaps.networks.custom_objects import named_custom_objects
 from happymaps.networks.keras2_files import read_config, readable_h5
+from happymaps.networks.kernel_machine import KernelMachine  # noqa: F401 - registers
 from happymaps.networks.pretrained import efficientnet_lite0
 from happymaps.networks.unpacking import check_unpacked_size
 
