@@ -95,8 +95,7 @@ def measure_frames(
             for n in order[num_held_out:][::2]
         }
         half = by_video(films[1.0], left_out)
-        is_done = 1.0 in rates
-        whole = found["by_video"][1][rates.index(1.0)] if is_done else np.nan
+        whole = by_video(films[1.0])
     shuffled = _shuffle(films[rates[0]], rng)
     shuffled_asked = shuffled.take(_is_of(shuffled, held_out))
     result = xr.Dataset(
@@ -169,10 +168,7 @@ def _shuffle(film: "Dataset", rng: np.random.Generator) -> "Dataset":
 
 
 def _ask_photographs(film: "Dataset", held_out: set[str]) -> float:
-    """Return the accuracy on new clips of what a network for photographs makes of them.
-
-    NaN where its weights are not installed.
-    """
+    """Return the accuracy on new clips of what a network for photographs makes of them."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
