@@ -168,7 +168,7 @@ def _shuffle(film: "Dataset", rng: np.random.Generator) -> "Dataset":
 
 
 def _ask_photographs(film: "Dataset", held_out: set[str]) -> float:
-    """Return the accuracy on new clips of what a network for photographs makes of them."""
+    """Return the accuracy on new clips of features that photographs taught."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
