@@ -400,7 +400,7 @@ def test_notebook_shows_what_a_static_page_can_show(notebook):
 def test_notebook_ignores_no_output_but_that_of_its_last_cell(notebook):
     code = notebook.code
     ignoring = [cell for cell in code if "nbval-ignore-output" in cell["tags"]]
-    # The bytes of a sound hang on rounding; what it holds is printed in cells beside it.
+    # The bytes of a sound hang on rounding; cells beside print what it holds.
     ignoring = [cell for cell in ignoring if "<audio" not in "".join(texts(cell))]
     # Times never come out again; what such a notebook can check, it does.
     checked = outputs([cell for cell in code if cell not in ignoring])
