@@ -14,6 +14,7 @@ from happymaps.base.sweepable import parse_image_size
 from happymaps_cli.data import data
 from happymaps_cli.diagnose import diagnose
 from happymaps_cli.find_mark import find_mark
+from happymaps_cli.frames import frames
 from happymaps_cli.guard import (
     NEXT_TIME,
     print_page,
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
-for command in (sweep, compare, diagnose, find_mark, importance, outliers):
+for command in (sweep, compare, diagnose, find_mark, frames, importance, outliers):
     app.command(command.__name__.replace("_", "-"))(command)
 
 Notebook = Annotated[str, typer.Argument(help="Path of an .ipynb file.")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from happymaps.base import paths
 from happymaps.base.messages import Faults, unknown_name
-from happymaps.base.network_files import why_no_network
+from happymaps.base.network_files import PRETRAINED, why_no_network
 
 
 def resolve_dataset(name: str) -> str:
@@ -32,10 +32,11 @@ def resolve_dataset(name: str) -> str:
 
 
 def resolve_model(model: str | Path) -> str:
-    """Return the absolute path of a network's file.
+    """Return the absolute path of a network's file; the name of one known by it.
 
     Raises:
-        ValueError: No such file, or none that can be opened as a network.
+        ValueError: No such file, none that can be opened as a network, or a name whose
+            package is not installed.
     """
     path = Path(model)
     reason = why_no_network(path)
@@ -43,7 +44,7 @@ def resolve_model(model: str | Path) -> str:
         raise ValueError(
             f"model must be a saved network, a .keras or .h5 file. {reason}"
         )
-    return str(path.resolve())
+    return str(model) if str(model) in PRETRAINED else str(path.resolve())
 
 
 def resolve_custom_objects(module: str) -> str:

@@ -1,8 +1,12 @@
 """The report site in a real browser, opened from its folder as a reader opens it."""
 
+import re
+
 import browser_cases
+import numpy as np
 import pytest
 from browser_cases import LOOKS, serious_findings, visit, visit_as
+from IPython.display import Audio
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from report_cases import (
     HOSTILE,
@@ -28,6 +32,8 @@ PAGES = (
     ),
 )
 ONE = PAGES[1]
+SECONDS = 1.5
+SOUND = Audio(np.sin(np.arange(SECONDS * 8820) / 5), rate=8820)._repr_html_()
 
 ROWS = (
     "<table><tbody><tr><th>the happy map of one is the sad map of the other</th>"
@@ -49,6 +55,7 @@ def site(tmp_path_factory):
         new_code_cell("draw()", outputs=[picture(900, 400), picture(60, 60)]),
         new_code_cell("t", outputs=[html_output(wide + HOSTILE)]),
         new_code_cell("u", outputs=[html_output(ROWS)]),
+        new_code_cell("v", outputs=[html_output(SOUND)]),
         new_markdown_cell("## Conclusion\n\n" + HOSTILE + "x" * 200),
     )
     metrics = {"metrics.json": {"accuracy": 0.978, "num_edges": 12}}
@@ -68,6 +75,25 @@ def test_pages_load_without_errors_or_network_and_fit_a_phone(page, site, name):
     page.set_viewport_size({"width": 390, "height": 844})
     page.reload()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_sound_beside_the_page_plays_and_no_other_does(page, site):
+    assert visit(page, site, ONE) == []
+    assert page.locator("audio").get_attribute("src") == "figures/sound_0.wav"
+    played = """async element => {
+        element.muted = true;  // else it waits for a click
+        await element.play();
+        await new Promise(done => element.addEventListener('timeupdate', done));
+        return [element.duration, element.currentTime > 0, element.controls];
+    }"""
+    assert page.locator("audio").evaluate(played) == [SECONDS, True, True]
+    refused = """address => new Promise(done => {
+        const sound = new Audio(address);
+        sound.onerror = () => done(true);
+        sound.oncanplay = () => done(false);
+    })"""
+    inside = re.search('data:audio/wav;base64,[^"]+', SOUND)[0]
+    assert page.evaluate(refused, inside)
 
 
 def test_wide_figures_and_tables_scroll_in_their_frames_on_a_phone(page, site):

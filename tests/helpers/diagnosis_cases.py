@@ -146,7 +146,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         "dataset": {
             "name": "mine", "num_images": len(dataset), "class_names": list(names),
             "class_counts": dataset.class_counts().tolist(), "regions": [],
-            "skipped": [],
+            "sources": None, "skipped": [],
         },
         "options": {
             "pixel_range": [0.0, 1.0], "seeds": 4, "num_steps": 100,

@@ -139,7 +139,11 @@ def test_every_page_has_a_policy_and_no_script_of_its_own(site):
     for page in site.rglob("*.html"):
         soup = BeautifulSoup(page.read_text(), "html.parser")
         policy = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
-        assert policy["content"].startswith("default-src 'none'; script-src 'self';")
+        assert policy["content"] == (
+            "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr "
+            "'unsafe-inline'; img-src 'self' data:; media-src 'self'; font-src data:; "
+            "base-uri 'none'; form-action 'none'"
+        )
         assert soup.html["lang"] == "en"
         assert soup.find("meta", attrs={"name": "viewport"})
         for script in soup.find_all("script"):
@@ -186,6 +190,19 @@ def test_scripts_of_a_notebook_are_gone_and_its_text_stays(site):
             '<p style="color:red">1</p>',
         ),
         ("<p id='lightbox'>a</p>", "<p>a</p>"),
+        ("<audio src='https://x.y/z.wav' controls>t</audio>a", "a"),
+        ("<audio src='data:audio/wav;base64,AA' controls></audio>a", "a"),
+        ("<audio src='figures/../sound_0.wav'></audio>a", "a"),
+        ("<audio onerror='x()'><source src='figures/x.svg'></audio>a", "a"),
+        (
+            "<audio autoplay loop onplay='x()'><source src='figures/sound_0.wav'>t"
+            "<source src='https://x.y/z.wav'><script>x()</script></audio>a",
+            '<audio aria-label="Sound 1" controls="" src="figures/sound_0.wav">'
+            "</audio>a",
+        ),
+        ("<source src='figures/sound_0.wav'>a", "a"),
+        ("<video src='figures/sound_0.wav'>t</video>a", "a"),
+        ("<img src='figures/sound_0.wav' alt='a'>", "[picture not shown: a]"),
         ("a<!-- b -->c", "ac"),
         ("<form action='x'><input>a</form>b", "b"),
         ("&lt;script&gt;", "&lt;script&gt;"),
@@ -194,6 +211,19 @@ def test_scripts_of_a_notebook_are_gone_and_its_text_stays(site):
 )
 def test_clean_fragment_keeps_only_what_is_listed(html, expected):
     assert clean_fragment(html) == expected
+
+
+def test_sounds_of_a_notebook_lie_beside_its_page(tmp_path):
+    wave, long = b"RIFF\x04\0\0\0WAVE", b"RIFF\xff\xff\3\0WAVE" + bytes(300_000)
+    codes = [*(base64.b64encode(each).decode() for each in (wave, long)), "AAAA"]
+    html = "<audio controls><source src='data:audio/wav;base64,{}'></audio>"
+    outputs = [html_output(html.format(code)) for code in codes]
+    folder = add_run(tmp_path, "a/b", notebook(new_code_cell("a", outputs=outputs)))
+    build(tmp_path)
+    page = BeautifulSoup((folder / "index.html").read_text(), "html.parser")
+    names = [audio["src"] for audio in page.find_all("audio")]
+    assert names == ["figures/sound_0.wav", "figures/sound_1.wav"]
+    assert [(folder / name).read_bytes() for name in names] == [wave, long]
 
 
 def test_clean_fragment_keeps_the_colors_of_a_styled_table():

@@ -64,6 +64,8 @@ ROOMS = (
     *("happymaps.diagnosis", "experiments", "happymaps_runs", "happymaps_pages"),
     "happymaps_cli",
 )
+# A file of tensors is a pickle, which this one reads without running anything.
+ALLOWED_LOADERS = {"happymaps.networks.torch_files": {"pickle"}}
 # These know no network: all that they may import of ours.
 WITHOUT_KERAS = {
     "happymaps.base": set(),
@@ -227,9 +229,23 @@ def test_modules_make_no_unsafe_call_and_validate_without_assert():
     for module in MODULES:
         found = unsafe_calls(nodes(module))
         found += ["assert" for node in nodes(module) if isinstance(node, ast.Assert)]
-        found += imports(module) & {"pickle", "dill", "cloudpickle", "shelve"}
+        loaders = {"pickle", "dill", "cloudpickle", "shelve"}
+        found += imports(module) & (loaders - ALLOWED_LOADERS.get(module, set()))
         faults[module] = found
     assert {module: found for module, found in faults.items() if found} == {}
+
+
+def test_tensors_are_unpickled_by_a_class_that_says_what_it_may_find():
+    (module,) = ALLOWED_LOADERS
+    used = {ast.unparse(n) for n in nodes(module) if isinstance(n, ast.Attribute)}
+    of_pickle = {name for name in used if name.startswith("pickle.")}
+    assert of_pickle == {"pickle.Unpickler", "pickle.UnpicklingError"}
+    called = {name for name, _ in calls(nodes(module))}
+    assert "Unpickler" not in called, "only its subclass, which refuses, may read"
+    (reader,) = (n for n in nodes(module) if isinstance(n, ast.ClassDef) and any(
+        ast.unparse(base) == "pickle.Unpickler" for base in n.bases))  # fmt: skip
+    methods = {n.name for n in reader.body if isinstance(n, ast.FunctionDef)}
+    assert "find_class" in methods
 
 
 def test_modules_have_at_most_300_lines():
@@ -384,6 +400,8 @@ def test_notebook_shows_what_a_static_page_can_show(notebook):
 def test_notebook_ignores_no_output_but_that_of_its_last_cell(notebook):
     code = notebook.code
     ignoring = [cell for cell in code if "nbval-ignore-output" in cell["tags"]]
+    # The bytes of a sound hang on rounding; cells beside print what it holds.
+    ignoring = [cell for cell in ignoring if "<audio" not in "".join(texts(cell))]
     # Times never come out again; what such a notebook can check, it does.
     checked = outputs([cell for cell in code if cell not in ignoring])
     assert ignoring == code[-1:] or (notebook.path in TIMED and len(checked) >= 5)

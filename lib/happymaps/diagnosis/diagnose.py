@@ -187,7 +187,7 @@ def diagnose(
             "units": count_units(units, layer_sizes(model, units)),
             "removal": measure_removal(model, units, few, seed=seed),
             "model": describe_model(model, bare, dataset.images),
-            "dataset": describe_dataset(dataset),
+            "dataset": describe_dataset(dataset, learned),
             "options": {
                 "pixel_range": [float(each) for each in pixel_range],
                 "command": command,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from happymaps.backend import keras
+from happymaps.base.sweepable import parse_image_size
 from happymaps.datasets import Dataset
 from happymaps.diagnosis.units.layer_choice import is_gate
 from happymaps.networks.inspection import convolution_layers, dense_layers
@@ -24,7 +25,7 @@ def open_classifier(
     """Return a network and images that fit it.
 
     Args:
-        model: Path of a `.keras` file.
+        model: Path of a `.keras` file, or a name as in `load_model`.
         dataset: As in `load_dataset`.
         image_size: `"HEIGHTxWIDTH"`; empty for what the network takes, to which the
             images of a folder are resized too.
@@ -36,7 +37,7 @@ def open_classifier(
         ValueError: A file that is no network, a data set that cannot be read, images
             or a number of classes that do not fit, or no such layer.
     """
-    network = load_model(model)
+    network = load_model(model, image_size=parse_image_size(image_size))
     shape = image_shape(network)
     study = open_study(
         dataset,

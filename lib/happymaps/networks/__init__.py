@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         "activation_name": "inspection",
         "build_cnn": "models",
+        "efficientnet_lite0": "pretrained",
         "evaluate": "training",
         "fingerprint": "models",
         "hold_inputs": "held_inputs",
@@ -15,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "randomize_weights": "models",
         "state_outputs": "outputs",
         "save_model": "models",
+        "smooth_hinge": "kernel_machine",
         "study_network": "study",
         "train": "training",
     },

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from happymaps.backend import keras
-from happymaps.base.network_files import why_no_network
+from happymaps.base.network_files import PRETRAINED, why_no_network
 from happymaps.networks.custom_objects import named_custom_objects
 from happymaps.networks.keras2_files import read_config, readable_h5
+from happymaps.networks.kernel_machine import KernelMachine  # noqa: F401 - registers
 from happymaps.networks.losses import note_loss_in_file
+from happymaps.networks.pretrained import efficientnet_lite0
 from happymaps.networks.unpacking import check_unpacked_size
 
 _UNKNOWN = ("Could not locate class", "Unknown layer", "Could not deserialize class")
@@ -20,26 +22,34 @@ _MOST_CHARACTERS = 300
 
 
 def load_model(
-    path: str | Path, *, custom_objects: Mapping[str, object] | None = None
+    path: str | Path,
+    *,
+    custom_objects: Mapping[str, object] | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> keras.Model:
-    """Return the network saved in a `.keras` or `.h5` file.
+    """Return the network saved in a `.keras` or `.h5` file, or known by its name.
 
     Files `.h5` of Keras 2 are read, too, unless they need what Keras 3 lacks. A file
     is read in Keras's safe mode always: it can hold Python code (a Lambda layer), and
     to load that would be to run it.
 
     Args:
-        path: Of the file.
+        path: Of the file; or `"efficientnet_lite0"`, a network for photographs, see
+            `happymaps.networks.efficientnet_lite0`.
         custom_objects: Layer classes and functions of your own by the names that they
             have in the file, unless they are registered. None: those of the module
             that the environment variable `HAPPYMAPS_CUSTOM_OBJECTS` names, as
             `--custom-objects` sets it; its code is run.
+        image_size: (height, width) that a network known by its name is built for; None
+            for what it was trained with. A file says it itself.
 
     Raises:
         FileNotFoundError: No such file.
         ValueError: Another kind of file, a damaged one, one that holds code, or one
-            with layers that are not known.
+            with layers that are not known; a package with weights that is missing.
     """
+    if str(path) in PRETRAINED:
+        return efficientnet_lite0(image_size or (224, 224))
     path = Path(path)
     if path.is_file():
         check_unpacked_size(path)

@@ -11,6 +11,7 @@ import pandas as pd
 from happymaps.backend import keras
 from happymaps.base.paths import data_root
 from happymaps.base.processors import instruction_set
+from happymaps.base.sweepable import parse_image_size
 from happymaps.datasets import Dataset, open_images, split_dataset
 from happymaps.datasets.preprocessing import Preprocessing, make_preprocessing
 from happymaps.datasets.splitting import split_fold
@@ -100,8 +101,8 @@ def open_study(
 
     Args:
         dataset: As in `load_dataset`.
-        model: A network that was brought along, or the path where it is saved; empty
-            for the study's own.
+        model: A network that was brought along, or the path where it is saved, or a
+            name as in `load_model`; empty for the study's own.
         image_size: `"HEIGHTxWIDTH"` that images are brought to. Empty: what a network
             that was brought along takes; for a folder of images, the size that they
             have; else 60x64, and 30x32 with a `split`.
@@ -123,7 +124,8 @@ def open_study(
             not fit the network.
     """
     if not isinstance(model, keras.Model):
-        model = load_model(model) if model else None
+        built_for = parse_image_size(image_size)
+        model = load_model(model, image_size=built_for) if model else None
     data_seed = 0 if split else seed
     if split and not model and not dataset.startswith("folder:"):
         image_size = image_size or SMALL

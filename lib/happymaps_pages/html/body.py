@@ -24,6 +24,7 @@ from happymaps_pages.html.sanitize import (
     hide_attachments,
     show_attachments,
 )
+from happymaps_pages.html.sounds import take_sounds
 from happymaps_pages.html.svg import clean_svg
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,7 +50,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Body:
-    """An article's cells, with the files its pictures live in, by relative path.
+    """An article's cells, with the files of its pictures and sounds, by relative path.
 
     The file `COVER`, which stands on the card, is there if there is a picture;
     `cover_text` says what it shows.
@@ -79,6 +80,7 @@ def make_renderer() -> Callable[[NotebookNode], Body]:
 
 def _render(exporter: HTMLExporter, notebook: NotebookNode) -> Body:
     notebook = copy.deepcopy(notebook)
+    sounds = take_sounds(notebook)
     shorten_outputs(notebook)
     remove_header(notebook)
     notebook.cells = [cell for cell in notebook.cells if _is_shown(cell)]
@@ -94,7 +96,7 @@ def _render(exporter: HTMLExporter, notebook: NotebookNode) -> Body:
     _fold_fingerprints(soup)
     # nbconvert leaves an empty string where no cell was visited.
     outputs = resources["outputs"] or {}
-    files = {Path(name).as_posix(): data for name, data in outputs.items()}
+    files = {Path(name).as_posix(): data for name, data in outputs.items()} | sounds
     if cover is None:
         return Body(Markup(str(soup)), contents, files)
     files[COVER] = make_thumbnail(cover.data)

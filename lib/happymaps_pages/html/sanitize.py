@@ -13,14 +13,17 @@ from urllib.parse import unquote
 import nh3
 from bs4 import BeautifulSoup
 
+from happymaps_pages.html.sounds import is_sound, join_sources
+
 _KEPT = """
-    a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt
-    em figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp
-    section small span strong sub summary sup table tbody td tfoot th thead tr u ul var
+    a abbr audio b blockquote br caption cite code col colgroup dd del details dfn
+    div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p
+    pre q s samp section small span strong sub summary sup table tbody td tfoot th
+    thead tr u ul var
 """
 # Their content is no text for the reader, so it goes with the element.
 _DROPPED = """
-    applet audio base button canvas embed form frame frameset head iframe input link
+    applet base button canvas embed form frame frameset head iframe input link
     math meta noembed noframes noscript object option plaintext script select style svg
     template textarea title video xmp
 """
@@ -31,6 +34,7 @@ _STYLES = """
 _ATTRIBUTES = {
     "*": {"class", "style", "title", "lang", "dir"},
     "a": {"href"},
+    "audio": {"src", "controls", "aria-label"},
     "img": {"src", "alt", "width", "height"},
     "ol": {"start"},
     "td": {"colspan", "rowspan", "align"},
@@ -56,7 +60,8 @@ def clean_fragment(html: str) -> str:
     Returns:
         Well-formed HTML. The text of unknown elements is kept, that of scripts, forms
         and embedded documents is not. A picture from elsewhere would leave the site:
-        its description stays, and that it is not shown. Cell colors of a pandas style
+        its description stays, and that it is not shown. Of sounds, only those stay
+        that `take_sounds` has written beside the page. Cell colors of a pandas style
         sheet become `style` attributes.
     """
     clean = nh3.clean(
@@ -100,7 +105,9 @@ def show_attachments(html: str, cell: Mapping) -> str:
     return str(soup).replace(_HIDDEN, _ATTACHED)
 
 
-def _clean_value(_tag: str, name: str, value: str) -> str | None:
+def _clean_value(tag: str, name: str, value: str) -> str | None:
+    if (tag, name) == ("audio", "src"):
+        return value if is_sound(value) else None
     if name == "src":
         return value if _PICTURE.match(value) else None
     return None if name == "href" and _DATA.match(value) else value
@@ -116,6 +123,8 @@ def _describe_absent(html: str) -> str:
 
 def _simplify(html: str) -> str:
     """Return the HTML of pandas and xarray in a form that needs no style sheet."""
+    if "<audio" in html.lower():
+        html = join_sources(html)
     if "xr-text-repr-fallback" not in html and "<style" not in html:
         return html
     soup = BeautifulSoup(html, "html.parser")

@@ -98,7 +98,7 @@ def test_split_by_person_never_shares_a_person(rows, test_fraction, seed):
         (
             make_dataset([0, 1]),
             {"by": "person"},
-            "column 'person'. Received columns: file. Split by='image', or name",
+            "'source'.. Received columns: file. Split by='image', or name",
         ),
         (
             make_dataset([0, 1, 0], ["a", "a", "a"]),

@@ -1,11 +1,15 @@
 """Findings: each appears where its number calls for it, and nowhere else."""
 
 import copy
+import dataclasses
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 from diagnosis_cases import MARK, TRIED, make_findings
 
+from happymaps.datasets import Dataset
 from happymaps.diagnosis.advice.criteria import is_near_chance, is_suspicious
 from happymaps.diagnosis.advice.findings import HEADLINES, conclude, list_findings
 from happymaps.diagnosis.advice.limitations import list_unknown
@@ -17,6 +21,7 @@ from happymaps.diagnosis.advice.wording import (
     percent,
     percent_range,
 )
+from happymaps.diagnosis.description import describe_dataset
 
 WEAK = {"recall": 0.5, "interval": [0.4, 0.6], "images": 90}
 MORE = "Give the class more to learn from"
@@ -248,6 +253,32 @@ def test_what_was_learned_by_heart_is_told_where_training_images_are_at_hand(fin
     (told,) = found(findings)
     assert told["kind"] == "learned"
     assert told["numbers"]["on these"] == [0.8, 0.75, 0.85]
+
+
+def test_images_of_a_video_that_was_learned_from_are_told_of(findings):
+    question = "Whether it knows the class, or the video"
+    (new,) = (
+        e for e in list_unknown(findings, THRESHOLDS) if "new images" in e["question"]
+    )
+    assert "videos" not in new["why"]
+    clips = pd.DataFrame({"source": ["a", "a", "b", "c"]})
+    tested = Dataset(
+        "these", np.zeros((4, 2, 2, 1)), np.array([0, 1, 0, 1]), "xy", clips
+    )
+    for others, shared in ((tested.take([0, 3]), 2), (None, None)):
+        told = describe_dataset(tested, others)["sources"]
+        assert told == {"column": "source", "number": 3, "num_learned": shared}
+        findings["dataset"]["sources"] = told
+        assert (question in asked(findings)) == (shared == 2)
+    (new,) = (
+        e for e in list_unknown(findings, THRESHOLDS) if "new images" in e["question"]
+    )
+    assert "whole people, or videos" in new["why"]
+    apart = describe_dataset(tested.take([0, 1]), tested.take([2, 3]))["sources"]
+    findings["dataset"]["sources"] = apart
+    assert apart["num_learned"] == 0 and question not in asked(findings)
+    bare = dataclasses.replace(tested, metadata=pd.DataFrame({"file": list("abcd")}))
+    assert describe_dataset(bare)["sources"] is None
 
 
 def test_light_is_told_from_noise(findings):

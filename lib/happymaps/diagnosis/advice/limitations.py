@@ -20,14 +20,17 @@ def list_unknown(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         *_unknown_outputs(findings),
         *_unknown_layers(findings),
         _unknown_marks(findings),
+        *_unknown_sources(findings),
     ]
     if "learned" not in findings:
+        alike = " Hold out whole people, or videos: images of one are alike."
         found.append(
             (
                 "Whether all this holds for new images",
                 "A saved network does not say which images it learned from. If it has "
                 "seen these, its accuracy here says nothing about others: bring images "
-                "that it has not seen, and its own with --training-images.",
+                "that it has not seen, and its own with --training-images."
+                + (alike if findings["dataset"]["sources"] else ""),
             )
         )
     if not findings["dataset"]["regions"]:
@@ -59,6 +62,22 @@ def _unknown_marks(findings: Mapping) -> tuple[str, str]:
         "that is fainter, larger, of another form, or not always at one place may go "
         "unseen, and so may one among other marks that do as much.",
     )
+
+
+def _unknown_sources(findings: Mapping) -> list[tuple]:
+    sources = findings["dataset"]["sources"]
+    if not sources or not sources["num_learned"]:
+        return []
+    one = "person" if sources["column"] == "person" else "video"
+    return [
+        (
+            f"Whether it knows the class, or the {one}",
+            f"It learned from images of {sources['num_learned']} of the "
+            f"{sources['number']} (column {sources['column']!r}) that these are of, "
+            f"and images of one {one} are alike. Bring images of others, as "
+            'split_dataset(by="person") holds them out.',
+        )
+    ]
 
 
 def _unknown_mistakes(findings: Mapping, thresholds: Thresholds) -> list[tuple]:

@@ -26,8 +26,7 @@ from happymaps.backend import keras
 from happymaps.datasets import Dataset
 from happymaps.diagnosis.behavior.calibration import apply_temperature
 from happymaps.diagnosis.units.layer_choice import choose_layers
-from happymaps.networks.batches import run
-from happymaps.networks.layers import cut
+from happymaps.networks.features import deep_features
 
 NUM_NEIGHBORS = 10
 _MOST_ASKED = 5000  # images that may be neighbors
@@ -107,8 +106,7 @@ def late_features(model: keras.Model, dataset: Dataset) -> np.ndarray:
     The last but one of those with units; of a map, the mean over its positions.
     """
     path = choose_layers(model, None)[-2:][0]
-    values = run(cut(model, [path], pre_activation=False), dataset.images)
-    return values.reshape(len(values), -1, values.shape[-1]).mean(axis=1)
+    return deep_features(model, dataset.images, path)
 
 
 def _fit(opinion: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Experiment 4: frames, or videos?"""

