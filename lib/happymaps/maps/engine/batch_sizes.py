@@ -51,7 +51,9 @@ def batch_multiple(
     # would cost seconds.
     is_whole = math.prod(settings.shape) % _VECTOR == 0 and not charged
     is_large = not pays(batched.network.values_per_image)
-    return batched.network.batch_multiple if alike or is_whole and is_large else _VECTOR
+    return (
+        batched.network.batch_multiple if alike or (is_whole and is_large) else _VECTOR
+    )
 
 
 def plan_batches(
