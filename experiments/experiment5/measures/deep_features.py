@@ -34,6 +34,7 @@ _SCRATCH_IMAGES = 8000  # that a network from scratch sees in all, at most 60 ep
 _TUNED_EPOCHS = (20, 12)  # for up to 64 images, and for more
 _TUNED_BATCH, _TUNED_RATE = 16, 3e-4
 _AT_ONCE = 48
+_STATISTICS = 32  # images that those of normalization are taken from
 # From the first to the last, and how far up each lies: its share of the 16 blocks.
 LAYERS = {
     "stem_relu": 0.0,
@@ -214,7 +215,7 @@ def features_of(
     images = load_images(source, num_images).images
     network = hm.networks.efficientnet_lite0(images.shape[1:3])
     if is_random:
-        network = _forget(network, images[:128])
+        network = _forget(network, images[:_STATISTICS])
     return hm.deep_features(network, images, list(LAYERS), keep=keep)
 
 
