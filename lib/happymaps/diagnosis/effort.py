@@ -36,6 +36,7 @@ _LEVELS = ((8, None, None), (4, None, None), (4, 2, None), (4, 2, 50), (2, 2, 50
 _OTHER_STARTS = 4  # of sad maps and those under a stronger weight
 _ABLATED = 0.5  # of a pass, on average, that is run again without a unit
 _TOLD_FROM = 60  # seconds
+_FARTHEST = 10_000  # times the first stage, which nobody can foresee from it
 
 
 class Maps(NamedTuple):
@@ -73,11 +74,14 @@ class Effort(NamedTuple):
     def estimate(self, seconds: float) -> str:
         """Return how long it will take, for a person; empty where that is short.
 
+        And where there are so few images that to begin took longer than to pass them.
+
         Args:
             seconds: That all images took once.
         """
         expected = seconds / self.accuracy * sum(self.stages)
-        if expected < _TOLD_FROM:
+        is_guess = sum(self.stages) > _FARTHEST * self.accuracy
+        if expected < _TOLD_FROM or is_guess:
             return ""
         return f" (all that follows: about {round(expected / 60) or 1} min)"
 

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         "activation_name": "inspection",
         "build_cnn": "models",
+        "choose_outputs": "chosen_outputs",
         "efficientnet_lite0": "pretrained",
         "evaluate": "training",
         "fingerprint": "models",

@@ -82,6 +82,9 @@ def test_long_work_is_told_beforehand():
     assert found.estimate(0.0) == ""
     seconds = 600 * found.accuracy / sum(found.stages)
     assert found.estimate(seconds) == " (all that follows: about 10 min)"
+    # Of an image or two, the seconds are those that it takes to begin.
+    few = found._replace(accuracy=sum(found.stages) / 20_000)
+    assert few.estimate(seconds) == ""
 
 
 @pytest.mark.parametrize("count", [1, 10, 64])

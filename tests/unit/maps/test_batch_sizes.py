@@ -47,6 +47,25 @@ def test_multiple_is_one_where_all_parts_are_known(batched, charged, options, ex
     )
 
 
+def test_large_images_of_whole_vectors_need_no_fillers_and_stay_the_same():
+    layers = [
+        keras.Input((64, 64, 3)),
+        *(keras.layers.Conv2D(64, 3, 1, "same", activation="relu") for _ in range(8)),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(4, name="logits"),
+    ]
+    model = keras.Sequential(layers)
+    objectives = [unit("logits", index) for index in range(4)]
+    batched = BatchedObjectives(model, objectives, "leaky")
+    settings = AscentSettings((64, 64, 3), parameterization=Fourier())
+    assert batch_multiple(batched, (), settings) == 1
+    assert batch_multiple(batched, (Penalty(lambda images: images),), settings) == 16
+    many = maximize(model, objectives, look="smooth", num_steps=2, batch_size=4)
+    (one,) = objectives[2:3]
+    alone = maximize(model, one, look="smooth", num_steps=2, batch_size=1)
+    np.testing.assert_array_equal(alone.image[0], many.image[2])
+
+
 @pytest.mark.parametrize(
     ("count", "asked", "threads", "sizes"),
     [

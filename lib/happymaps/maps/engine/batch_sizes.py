@@ -6,6 +6,7 @@ stand beside it. In whole multiples of a small number it does not, as far as was
 on processors with AVX-512; others round otherwise.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -46,7 +47,13 @@ def batch_multiple(
         and not settings.transforms
         and all(map(_is_made_of_products, charged))
     )
-    return batched.network.batch_multiple if alike else _VECTOR
+    # An image of whole vectors leaves no last few numbers; where it is large, a filler
+    # would cost seconds.
+    is_whole = math.prod(settings.shape) % _VECTOR == 0 and not charged
+    is_large = not pays(batched.network.values_per_image)
+    return (
+        batched.network.batch_multiple if alike or (is_whole and is_large) else _VECTOR
+    )
 
 
 def plan_batches(

@@ -1,0 +1,1 @@
+"""Features of a network for photographs, for tasks that it never saw."""

@@ -1,0 +1,1 @@
+"""What experiment 2 measures, one network at a time."""
