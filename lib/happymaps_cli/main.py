@@ -11,6 +11,7 @@ import typer
 from happymaps.base import paths
 from happymaps.base.messages import Faults
 from happymaps.base.sweepable import parse_image_size
+from happymaps_cli.data import data
 from happymaps_cli.diagnose import diagnose
 from happymaps_cli.find_mark import find_mark
 from happymaps_cli.frames import frames
@@ -48,7 +49,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
 for command in (sweep, compare, diagnose, find_mark, frames):
@@ -261,35 +261,6 @@ def benchmark(
     from experiments.benchmarks.measures.report import run_benchmark
 
     run_benchmark(profile, out)
-
-
-@data.command("list")
-@report_errors
-def list_data() -> None:
-    """List the data sets that --dataset takes."""
-    print_table(
-        [
-            ("synthetic_faces", "drawn faces; the pixels that matter are known"),
-            ("cmu_faces", "640 photographs of 20 people, found or downloaded once"),
-            ("folder:PATH", "your own images, a subfolder a class"),
-        ]
-    )
-
-
-@data.command()
-@report_errors
-def fetch(
-    name: Annotated[str, typer.Argument(help="As --dataset.")],
-    skip_damaged: SkipDamaged = False,
-) -> None:
-    """Load a data set, download it if it is missing, and print what came."""
-    from happymaps.datasets import load_dataset
-
-    dataset = load_dataset(resolve_dataset(name), skip_damaged=skip_damaged or None)
-    print(dataset)
-    print(dataset.class_counts().to_string())
-    for skipped in dataset.skipped:
-        print(f"skipped: {skipped}")
 
 
 def main() -> None:
