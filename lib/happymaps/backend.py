@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# By itself TensorFlow has oneDNN on processors with AVX-512 alone; without it, dilated
+# convolutions have no gradient, and others are slower.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # Sessions get threads of their own, see `happymaps.maps.engine.single_thread`.
 os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 

@@ -119,6 +119,39 @@ PARAMETERS = {
         "= 'person'; num_folds: int = 5; fold: int = 0; epochs: int = 20; patience: "
         "int = 5; data_seed: int = 0; seed: int = 0"
     ),
+    "experiments.experiment3.measures.breast_cancer:measure_breast_cancer": (
+        "num_repeats: int = 20; num_fits: int = 0; epochs: int = 40; seed: int = 0"
+    ),
+    "experiments.experiment3.measures.which_columns_matter:measure_columns": (
+        "training: str = 'short'; labels: str = 'true'; num_repeats: int = 20; "
+        "num_fresh: int = 20000; seed: int = 0"
+    ),
+    "experiments.experiment4.measures.frames_or_videos:measure_frames": (
+        "rates: list[float] = [15.0, 1.0, 0.25]; clips_per_kind: int = 12; num_steps: "
+        "int = 200; controls: bool = True; seed: int = 0"
+    ),
+    "experiments.experiment5.measures.deep_features:measure_features": (
+        "dataset: str = 'synthetic_faces'; image_size: str = '96x96'; target: str"
+        " = 'eyes'; num_learned: int = 128; num_images: int = 0; slow_heads: bool"
+        " = False; scratch: bool = False; tuned: bool = False; seed: int = 0"
+    ),
+    "experiments.experiment5.measures.which_layer_transfers:measure_layers": (
+        "dataset: str = 'synthetic_faces'; image_size: str = '96x96'; target: str"
+        " = 'eyes'; num_learned: int = 128; num_images: int = 0; seed: int = 0"
+    ),
+    "experiments.experiment6.measures.diffusion_or_k_fold:measure_diffusion": (
+        "coupling: float = 0.03; every: int = 1; num_rows: int = 3000; num_folds:"
+        " int = 10; epochs: int = 24; weight_decay: float = 0.001; labels: str = "
+        "'true'; seed: int = 0"
+    ),
+    "experiments.experiment6.measures.diffusion_or_k_fold:measure_k_fold": (
+        "num_rows: int = 3000; num_folds: int = 10; epochs: int = 8; "
+        "weight_decay: float = 0.001; labels: str = 'true'; seed: int = 0"
+    ),
+    "experiments.experiment6.measures.smooth_kernel_machine:measure_head": (
+        "head: str = 'kernel_machine'; digits: str = 'mnist_5k'; num_learned: int"
+        " = 0; epochs: float = 8.0; without_unseen: bool = False; seed: int = 0"
+    ),
 }
 
 
