@@ -19,7 +19,8 @@ from happymaps.explorer.worker import Worker
 from happymaps.networks.inspection import convolution_layers, dense_layers
 from happymaps.networks.layers import layer_paths
 
-_SECONDS_FOR_FIRST = 5.0  # that a cell waits for a picture worth keeping
+_SECONDS_FOR_LAST = 5.0  # that a cell waits for the finished picture
+_SECONDS_FOR_FIRST = 60.0  # for any picture: what a cell shows is what a file keeps
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -111,7 +112,8 @@ class Panel:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         """Return the widgets, and a still picture for where there are none."""
-        self._worker.wait(_SECONDS_FOR_FIRST)
+        if not self._worker.wait(_SECONDS_FOR_LAST):
+            self._session.wait_for_picture(_SECONDS_FOR_FIRST)
         png, text, alt = self._session.describe()
         bundle = {"image/png": base64.b64encode(png).decode(), "text/plain": text}
         if self.controls is not None:

@@ -47,6 +47,7 @@ class Session:
         self._text = "No maps yet."
         self._png = picture.draw_message(self._text)
         self._next_drawing = 0.0
+        self._is_drawn = threading.Event()
 
     @property
     def png(self) -> bytes:
@@ -59,6 +60,10 @@ class Session:
         """The finished maps in the picture; None before."""
         with self._lock:
             return self._snapshot.maps if self._snapshot else None
+
+    def wait_for_picture(self, timeout: float) -> bool:
+        """Return whether maps or an error are in the picture, after so many seconds."""
+        return self._is_drawn.wait(timeout)
 
     def describe(self) -> tuple[bytes, str, str]:
         """Return the picture, its fingerprint and its text alternative."""
@@ -102,6 +107,7 @@ class Session:
             if stop is None or not stop.is_set():
                 self._snapshot, self._text = None, text
                 self._png = picture.draw_message(text)
+                self._is_drawn.set()
                 if self._screen:
                     self._screen.say(text, kind="error")
 
@@ -122,6 +128,7 @@ class Session:
             if stop.is_set():
                 raise StopError
             self._png, self._snapshot = png, snapshot
+            self._is_drawn.set()
             if self._screen:
                 self._screen.show(png, picture.describe(snapshot))
 

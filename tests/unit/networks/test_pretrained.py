@@ -58,7 +58,7 @@ def test_features_of_an_image_are_those_that_it_has_in_a_batch():
     images = rng.random((5, 64, 96, 3), np.float32)
     together = run(network, images)
     alone = np.concatenate([run(network, image[None]) for image in images])
-    np.testing.assert_allclose(alone, together, atol=1e-5)
+    np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-3)
 
 
 def test_study_opens_it_by_name_at_a_size_with_images_in_color():
