@@ -1,0 +1,1 @@
+"""Claims about training, each beside the control that could refute it."""

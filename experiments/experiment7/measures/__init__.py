@@ -1,0 +1,1 @@
+"""What experiment 6 measures, one training at a time."""
