@@ -1,1 +1,1 @@
-"""Claims about training, each beside the control that could refute it."""
+"""Whether tools that look into a network find what is wrong with it."""

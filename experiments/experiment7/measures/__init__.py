@@ -1,1 +1,1 @@
-"""What experiment 6 measures, one training at a time."""
+"""Networks with a planted flaw, and what tools and repairs make of them."""
