@@ -6,7 +6,7 @@ import numpy as np
 
 from experiments.experiment7.measures.plants import Images
 
-_COUNTS = {"learned": 500, "audit": 200, "outside": 24, "truth": 400}
+_COUNTS = {"learned": 500, "audit": 200, "outside": 24, "truth": 200}
 _PEOPLE = {"learned": 40, "outside": 3, "truth": 20}
 _SIZE = (30, 32)
 
@@ -31,7 +31,7 @@ def draw_parts(
     if dataset == "synthetic_faces":
         inside = _draw_faces(seed, 0, num_people or _PEOPLE["learned"], 1500)
         few = _draw_faces(seed, _PEOPLE["learned"], _PEOPLE["outside"], 64)
-        many = _draw_faces(seed, 50, _PEOPLE["truth"], 900)
+        many = _draw_faces(seed, 50, _PEOPLE["truth"], 450)
     else:
         inside, few, many = _split(*_open(dataset), rng, num_people)
     learned, audit = _balance(inside, ("learned", "audit"), rng)

@@ -62,10 +62,8 @@ PLANTS = {
     "wide_4": Plant("wide", 4),
     "dead_units": Plant("dead_units", 4),
     "dead_units_2": Plant("dead_units", 2),
-    "dead_units_8": Plant("dead_units", 8),
     "cloned_units": Plant("cloned_units", 4),
     "cloned_units_2": Plant("cloned_units", 2),
-    "cloned_units_8": Plant("cloned_units", 8),
     "inverted": Plant("inverted"),
     "darker": Plant("darker", 0.3),
     "faint": Plant("faint", 0.1),
@@ -140,7 +138,8 @@ def spoil(
         images = images.copy()
         places = place
         if plant.moves:
-            places = [draw_place(images.shape[1:], rng) for _ in range(touched.sum())]
+            drawn = [draw_place(images.shape[1:], rng) for _ in range(touched.sum())]
+            places = np.reshape(drawn, (-1, 2))
         images[touched] = stamp(images[touched], places, plant.contrast)
     return Images(images, labels), touched
 

@@ -85,7 +85,8 @@ def make_specimen(plant: str, dataset: str, seed: int) -> Specimen:
         rate=_RATE * benign.get("rate", 1.0),
         seed=seed,
     )
-    units = _edit(network, flaw, rng)
+    used = np.flatnonzero(activity(network, audit.images).max(axis=0) > 0)
+    units = _edit(network, flaw, rng.permutation(used), rng)
     if flaw.flaw == "swapped":  # the user's labels are the right ones
         learned = parts["learned"]
     fed = {
@@ -173,11 +174,34 @@ def activity(network, images: np.ndarray, layer: str = LAST_CONVOLUTION) -> np.n
     return values.max(axis=(1, 2)) if values.ndim == 4 else values
 
 
+def slopes(network, images: np.ndarray) -> np.ndarray:
+    """Return the gradient of `tell`, as the images: compiled once for all weights.
+
+    `hm.attribution.gradient` gives the same, and is compiled anew for other weights.
+    """
+    return _slopes(network)(images).numpy()
+
+
+@functools.cache
+def _slopes(network):
+    from happymaps.backend import tf
+
+    @tf.function(reduce_retracing=True)
+    def run(images):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            logits = network(images, training=False)
+            margin = logits[:, 1] - logits[:, 0]
+        return tape.gradient(margin, images)
+
+    return lambda images: run(tf.constant(images))
+
+
 @functools.cache
 def _tap(network, layer: str):
     from happymaps.backend import keras
 
-    return keras.Model(network.inputs, network.get_layer(layer).output)
+    return keras.Model(network.inputs[0], network.get_layer(layer).output)
 
 
 @functools.cache
@@ -221,8 +245,8 @@ def _trainer(
     return network, run
 
 
-def _edit(network, plant: Plant, rng: np.random.Generator) -> np.ndarray:
-    """Plant what is in the weights, and return which last filters it touches."""
+def _edit(network, plant: Plant, used: np.ndarray, rng) -> np.ndarray:
+    """Plant what is in the weights, and return which of the used filters it touches."""
     layer = network.get_layer(LAST_CONVOLUTION)
     units = np.zeros(layer.filters, bool)
     if plant.flaw == "fresh_top":
@@ -232,13 +256,11 @@ def _edit(network, plant: Plant, rng: np.random.Generator) -> np.ndarray:
             fresh = rng.uniform(-limit, limit, kernel.shape)
             network.get_layer(name).set_weights([fresh, 0 * bias])
     elif plant.flaw == "dead_units":
-        units[rng.permutation(len(units))[: int(plant.dose)]] = True
+        units[used[: int(plant.dose)]] = True
         _turn_off(layer, units)
     elif plant.flaw == "cloned_units":
-        copies, model = np.split(
-            rng.permutation(len(units))[: int(plant.dose) + 1], [-1]
-        )
-        family = [*copies, *model]
+        family = used[: int(plant.dose) + 1]
+        copies, model = family[:-1], family[-1:]
         units[family] = True
         kernel, bias = layer.get_weights()
         kernel[..., copies], bias[copies] = kernel[..., model], bias[model]

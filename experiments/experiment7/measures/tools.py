@@ -16,6 +16,7 @@ from experiments.experiment7.measures.specimens import (
     accuracy,
     activity,
     log_losses,
+    slopes,
     tell,
 )
 
@@ -51,9 +52,14 @@ def read_numbers(specimen: Specimen) -> dict[str, np.ndarray]:
 
 
 def read_units(specimen: Specimen) -> dict[str, np.ndarray]:
-    """Return how dead and how copied each filter seems, by activations and by maps."""
+    """Return how dead and how copied each filter seems, by activations and by maps.
+
+    Nothing for flaws in which no filter is dead or a copy.
+    """
     import happymaps as hm
 
+    if specimen.plant.flaw not in ("clean", "dead_units", "cloned_units"):
+        return {}
     values = activity(specimen.network, specimen.audit.images)
     count = values.shape[1]
     maps = hm.maximize(
@@ -160,11 +166,8 @@ def _clusters(maps: np.ndarray) -> np.ndarray:
 
 def read_clusters(specimen: Specimen) -> np.ndarray:
     """Return what SpRAy looks at, of gradients times input of all audit images."""
-    import happymaps as hm
-
     images = specimen.audit.images
-    found = hm.attribution.gradient_times_input(specimen.network, _left(), images)
-    return _clusters(found.values)
+    return _clusters(slopes(specimen.network, images) * images)
 
 
 def _left():
@@ -217,7 +220,7 @@ def draw_own_copies(specimen: Specimen, seed: int) -> np.ndarray:
     rng, found = np.random.default_rng([seed, 11]), []
     for _ in range(_COPIES):
         network.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in kept])
-        found.append(_MAPS["gradient"](specimen, seed))
+        found.append(np.abs(slopes(network, specimen.audit.images)).mean(axis=(0, -1)))
     network.set_weights(kept)
     return np.float32(found)
 
