@@ -1,0 +1,123 @@
+"""How well scores tell flawed networks from others: the table of flaw and tool."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from experiments.experiment7.measures.observers import CONTROLS
+from happymaps.evidence.agreement import auroc
+from happymaps.evidence.claims import proportion_interval
+from happymaps.evidence.populations import adjust_by_holm
+
+_DRAWS = 2000
+_LEAST, _LEAST_GAIN = 0.70, 0.05  # of criterion G1
+_ALARMS = 0.9  # quantile of the calibration's clean networks that is the threshold
+
+
+def detection_table(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return one row for each flaw and tool with its observer.
+
+    Args:
+        scores: Of `score_networks`.
+        seed: Of the bootstrap.
+
+    Returns:
+        `plant`, `tool`, `observer`, `num` (networks in which the flaw took), `auroc`
+        against clean and benign test networks together, `low`, `high` (95 %, stratified
+        bootstrap), `gain_low` (lower bound of the gain over `metrics`, paired), `p`
+        (that the AUROC is .70 or less, Holm-adjusted over the table), `detects` (G1),
+        `found` (share beyond the threshold), `hits`, `hits_low` and `chance` (G2).
+    """
+    test = scores[(scores.pool == "test") & scores.took]
+    names = ["tool", "observer", "against", "plant"]
+    groups = {
+        key: group.set_index("seed").score.dropna()
+        for key, group in test.groupby(names, sort=False)
+    }
+    rng = np.random.default_rng(seed)
+    limits = thresholds(scores)
+    rows = []
+    for (tool, observer, against, plant), flawed in groups.items():
+        if plant in CONTROLS or len(flawed) < 2:
+            continue
+        control = _controls(groups, tool, observer, against)
+        draws = [rng.multinomial(n, np.full(n, 1 / n), _DRAWS) / n
+                 for n in (len(flawed), len(control))]  # fmt: skip
+        basis = groups["metrics", "", "", plant].reindex(flawed.index)
+        others = _controls(groups, "metrics", "", "").reindex(control.index)
+        wins, drawn = _compare(flawed, control, draws)
+        gained = drawn - _compare(basis, others, draws)[1]
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        # Where none is out of order the bootstrap has no spread: the rule of three.
+        error = max(drawn.std(), 1 / min(len(flawed), len(control)) / 3)
+        rows.append({
+            "plant": plant, "tool": tool, "observer": observer, "num": len(flawed),
+            "auroc": wins, "low": low, "high": high,
+            "gain_low": np.quantile(gained, 0.025),
+            "p": stats.norm.sf((wins - _LEAST) / error),
+            "found": np.mean(flawed > limits.get((tool, observer), np.nan)),
+            **_hits(test, plant, tool, observer),
+        })  # fmt: skip
+    table = pd.DataFrame(rows)
+    table["p"] = adjust_by_holm(table.p)
+    return table.assign(detects=(table.p < 0.05) & (table.gain_low > _LEAST_GAIN))
+
+
+def thresholds(scores: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return the score of each tool that flags a tenth of calibration's clean ones."""
+    chosen = scores[(scores.pool == "calibration") & (scores.plant == "clean")]
+    found = chosen.groupby(["tool", "observer"]).score.quantile(_ALARMS)
+    return found.to_dict()
+
+
+def false_alarms(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of clean and benign test networks beyond each threshold (G3)."""
+    limits = thresholds(scores)
+    test = scores[(scores.pool == "test") & scores.plant.isin(CONTROLS)]
+    rows = []
+    for (tool, observer), limit in limits.items():
+        mine = test[(test.tool == tool) & (test.observer == observer)]
+        row = {"tool": tool, "observer": observer}
+        for plant in CONTROLS:
+            alarms = mine[mine.plant == plant].score > limit
+            low, high = proportion_interval(int(alarms.sum()), len(alarms))
+            row |= {plant: alarms.mean(), f"{plant}_low": low, f"{plant}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def dealt_at_random(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return each tool's AUROC for "flawed" where that is dealt at random (N5)."""
+    test = scores[(scores.pool == "test") & (scores.against == "")]
+    rng = np.random.default_rng(seed)
+    rows = []
+    for (tool, observer), mine in test.groupby(["tool", "observer"]):
+        dealt = rng.permutation(mine.plant.isin(CONTROLS).to_numpy())
+        rows.append((tool, observer, auroc(mine.score.to_numpy(), ~dealt)))
+    return pd.DataFrame(rows, columns=["tool", "observer", "auroc"])
+
+
+def _controls(groups: dict, tool: str, observer: str, against: str) -> pd.Series:
+    """Return the scores of clean and benign networks, by plant and seed."""
+    return pd.concat({
+        plant: groups[tool, observer, against, plant] for plant in CONTROLS
+    })  # fmt: skip
+
+
+def _compare(flawed: pd.Series, control: pd.Series, draws) -> tuple[float, np.ndarray]:
+    """Return the AUROC, and that of networks drawn again, flawed and others apart."""
+    signs = np.sign(flawed.to_numpy()[:, None] - control.to_numpy()[None])
+    wins = (signs + 1) / 2
+    drawn = np.einsum("di,ij,dj->d", draws[0], wins, draws[1], optimize=True)
+    return float(wins.mean()), drawn
+
+
+def _hits(test: pd.DataFrame, plant: str, tool: str, observer: str) -> dict:
+    mine = test[
+        (test.plant == plant) & (test.tool == tool) & (test.observer == observer)
+    ]
+    hit = mine.hit.dropna()
+    if not len(hit):
+        return {"hits": np.nan, "hits_low": np.nan, "chance": np.nan}
+    low, _ = proportion_interval(int(hit.sum()), len(hit))
+    return {"hits": hit.mean(), "hits_low": low, "chance": mine.chance.mean()}
