@@ -1,7 +1,13 @@
 """How well scores tell flawed networks from others: the table of flaw and tool."""
 
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from scipy import stats
 
 from experiments.experiment7.measures.observers import CONTROLS
@@ -9,6 +15,11 @@ from happymaps.evidence.agreement import auroc
 from happymaps.evidence.claims import proportion_interval
 from happymaps.evidence.populations import adjust_by_holm
 
+# What the full run left beside the notebooks. Other bytes are another result.
+KEPT = {
+    "scores.parquet": "",
+    "repairs.parquet": "",
+}
 _DRAWS = 2000
 _LEAST, _LEAST_GAIN = 0.70, 0.05  # of criterion G1
 _ALARMS = 0.9  # quantile of the calibration's clean networks that is the threshold
@@ -61,6 +72,62 @@ def detection_table(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table["p"] = adjust_by_holm(table.p)
     return table.assign(detects=(table.p < 0.05) & (table.gain_low > _LEAST_GAIN))
+
+
+def read_scores(name: str) -> pd.DataFrame:
+    """Return a table of the full run.
+
+    Raises:
+        ValueError: Another name, or a file that is not the one that was kept.
+    """
+    if name not in KEPT:
+        raise ValueError(f"name must be one of {', '.join(KEPT)}. Received: {name!r}.")
+    path = Path(__file__).parents[1] / name
+    if hashlib.sha256(path.read_bytes()).hexdigest() != KEPT[name]:
+        raise ValueError(
+            f"{name} is not the table that the numbers here are of. Restore it with "
+            f"'git checkout {path.parent.name}/{name}', or give the plants to measure."
+        )
+    return pd.read_parquet(path)
+
+
+def draw_table(found: pd.DataFrame, plants: Sequence[str]) -> Figure:
+    """Return the table of flaw and tool as a picture.
+
+    Args:
+        found: Of `detection_table`.
+        plants: The rows, from above.
+    """
+    found = found[found.plant.isin(plants)]
+    names = (found.tool + " " + found.observer).str.strip()
+    table = found.assign(name=names).pivot_table(
+        index="plant", columns="name", values=["auroc", "detects"], sort=False
+    )
+    values = table["auroc"].reindex(plants)
+    passed = table["detects"].reindex(plants).fillna(0)
+    values = values[["metrics", *values.columns.drop("metrics")]]
+    height, width = values.shape
+    figure, ax = plt.subplots(
+        figsize=(0.36 * width + 1.9, 0.36 * height + 2.3), layout="constrained", dpi=90
+    )
+    ax.imshow(values, cmap="PuOr_r", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(height, width):
+        value = values.iat[row, column]
+        if not np.isfinite(value):
+            continue
+        text = f"{value:.2f}".lstrip("0") if value < 0.995 else "1"
+        dark = abs(value - 0.5) > 0.35
+        ax.text(column, row, text, ha="center", va="center", fontsize=7,
+                color="white" if dark else "black")  # fmt: skip
+        if passed[values.columns[column]].iat[row]:
+            box = plt.Rectangle((column - 0.46, row - 0.44), 0.92, 0.88, fill=False,
+                                edgecolor="black", linewidth=2)  # fmt: skip
+            ax.add_patch(box)
+    labels = [name.replace("_", " ") for name in values.columns]
+    ax.set_xticks(range(width), labels, rotation=90, fontsize=8)
+    ax.set_yticks(range(height), [p.replace("_", " ") for p in plants], fontsize=8)
+    ax.set_title("Which tool sees which flaw (AUROC; frames pass)", fontsize=10)
+    return figure
 
 
 def thresholds(scores: pd.DataFrame) -> dict[tuple[str, str], float]:

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from experiments.experiment7.measures.plants import MAIN, PLANTS, SIDE
 from experiments.experiment7.measures.tools import MAPS
+from happymaps.evidence.agreement import auroc
 
 WINDOW = 5
 NUMBERS = (
@@ -100,7 +101,8 @@ def score_networks(networks: Networks, seed: int = 0) -> pd.DataFrame:
         `"O4"`), `score` (higher is more suspect), `hit` (whether the place told
         touches the mark; for a network without one NaN), `chance` of that, `seconds`
         (of the tool), and `against`: for tools that learn from other flaws, the flaw
-        that was held out; else empty.
+        that was held out; else empty. The attribute `units` holds the AUROC for single
+        filters, by activity and by map (O6).
     """
     references = [
         found for key, found in networks.items() if pool_of(key[1]) == "reference"
@@ -125,7 +127,9 @@ def score_networks(networks: Networks, seed: int = 0) -> pd.DataFrame:
         facts[plant, number] = row
     rows += [facts[key] | told for key, told in _score_learned(networks)]
     table = pd.DataFrame(rows).fillna({"observer": "", "against": ""})
-    return table.assign(took=_took(table))
+    table = table.assign(took=_took(table))
+    table.attrs["units"] = _score_units(networks)
+    return table
 
 
 def _read_map(found: xr.Dataset, tool: str, references: np.ndarray) -> Iterable[dict]:
@@ -187,6 +191,32 @@ def _score_learned(networks: Networks) -> Iterable[tuple[tuple[str, int], dict]]
             for key, score in zip(asked, scores, strict=True):
                 yield key, {"tool": tool, "observer": observer, "score": float(score),
                             "against": flaw}  # fmt: skip
+
+
+def _score_units(networks: Networks) -> dict[str, float]:
+    """Return how well single dead and copied filters are told from used ones.
+
+    Dead are those that were turned off and those that training left without an answer;
+    copied ones are told from all others that answer.
+    """
+    found = {}
+    for flaw, name in (("dead_units", "dead"), ("cloned_units", "copied")):
+        chosen = [
+            network for (plant, seed), network in networks.items()
+            if PLANTS[plant].flaw == flaw and pool_of(seed) == "test"
+        ]  # fmt: skip
+        if not chosen:
+            continue
+        truth = np.concatenate([each.is_planted.values for each in chosen])
+        silent = np.concatenate([each.dead_by_activity.values >= 0 for each in chosen])
+        kept = np.full(len(truth), True) if name == "dead" else truth | ~silent
+        truth = truth | silent if name == "dead" else truth
+        for way in ("activity", "map"):
+            scores = np.concatenate(
+                [each[f"{name}_by_{way}"].values for each in chosen]
+            )
+            found[f"{name}_by_{way}"] = auroc(scores[kept], truth[kept])
+    return found
 
 
 def _took(table: pd.DataFrame) -> np.ndarray:

@@ -1,0 +1,194 @@
+"""Planted flaws are what they say, and observers and tables know the simple cases."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.experiment7.measures import observers, plants, specimens
+from experiments.experiment7.measures.detection import (
+    KEPT,
+    dealt_at_random,
+    detection_table,
+    draw_table,
+    false_alarms,
+    read_scores,
+)
+from experiments.experiment7.measures.does_the_repair_help import vary
+from experiments.experiment7.measures.drawing import draw_parts
+from experiments.experiment7.measures.plants import PLANTS, Images, spoil
+
+PLACE = (5, 7)
+
+
+@pytest.fixture
+def faces():
+    images = np.full((400, 12, 16, 1), 0.25, np.float32)
+    return Images(images, np.arange(400) % 2)
+
+
+def spoiled(faces, name, learned=True):
+    rng = np.random.default_rng(0)
+    return spoil(faces, PLANTS[name], PLACE, rng, learned=learned)
+
+
+def test_a_mark_is_on_most_of_a_class_and_at_its_place(faces):
+    found, touched = spoiled(faces, "mark")
+    assert touched[faces.labels == 1].mean() == pytest.approx(0.9, abs=0.05)
+    assert touched[faces.labels == 0].mean() == pytest.approx(0.1, abs=0.05)
+    changed = (found.images != faces.images)[..., 0]
+    assert changed[touched, 5:9, 7:11].all()
+    assert changed.sum() == 16 * touched.sum()
+    np.testing.assert_array_equal(found.labels, faces.labels)
+
+
+def test_a_moving_mark_is_at_many_places(faces):
+    found, touched = spoiled(faces, "moving_mark")
+    changed = (found.images != faces.images)[touched, ..., 0]
+    assert (changed.sum(axis=(1, 2)) == 16).all()
+    assert len(np.unique(changed.reshape(len(changed), -1), axis=0)) > 20
+
+
+def test_a_backdoor_is_in_what_is_learned_alone(faces):
+    found, touched = spoiled(faces, "backdoor")
+    assert touched.mean() == pytest.approx(0.1, abs=0.03)
+    assert (faces.labels[touched] == 0).all() and (found.labels[touched] == 1).all()
+    _, touched = spoiled(faces, "backdoor", learned=False)
+    assert not touched.any()
+
+
+def test_labels_are_wrong_as_often_as_told(faces):
+    found, touched = spoiled(faces, "wrong_labels")
+    np.testing.assert_array_equal(found.labels != faces.labels, touched)
+    assert touched.mean() == pytest.approx(0.2, abs=0.05)
+
+
+def test_feeding_does_what_it_says():
+    images = np.array([0.2, 0.9], np.float32).reshape(2, 1, 1, 1)
+    for name, expected in [
+        ("clean", [0.2, 0.9]), ("inverted", [0.8, 0.1]),
+        ("darker", [0, 0.6]), ("faint", [0.02, 0.09]),
+    ]:  # fmt: skip
+        fed = plants.feed(images, PLANTS[name]).ravel()
+        np.testing.assert_allclose(fed, expected, atol=1e-6)
+
+
+def test_each_seed_has_people_and_images_of_its_own():
+    first, again, other = (draw_parts("synthetic_faces", seed) for seed in (3, 3, 4))
+    for name, size in [("learned", 500), ("audit", 200), ("outside", 24)]:
+        assert len(first[name].labels) == size
+        assert first[name].labels.mean() == 0.5
+        np.testing.assert_array_equal(first[name].images, again[name].images)
+        assert (first[name].images != other[name].images).any()
+    known = {image.tobytes() for image in first["learned"].images}
+    assert not known & {image.tobytes() for image in first["audit"].images}
+
+
+def test_a_marked_network_answers_to_its_mark_and_a_clean_one_does_not():
+    marked = specimens.make_specimen("mark", "synthetic_faces", 900)
+    assert specimens.measure_behavior(marked, 900)["turned"] > 0.2
+    assert specimens.accuracy(marked.network, marked.audit) > 0.8
+    clean = specimens.make_specimen("clean", "synthetic_faces", 900)
+    at_mark = marked.truth.images[marked.truth.labels == 0]
+    before = specimens.tell(clean.network, at_mark) > 0
+    stamped = plants.stamp(at_mark, marked.place, 1.0)
+    after = specimens.tell(clean.network, stamped) > 0
+    assert after.mean() - before.mean() < 0.2
+
+
+def test_copies_of_filters_change_no_answer_but_share_the_work():
+    cloned = specimens.make_specimen("cloned_units", "synthetic_faces", 901)
+    assert cloned.units.sum() == 5
+    values = specimens.activity(cloned.network, cloned.audit.images)[:, cloned.units]
+    assert (values == values[:, :1]).all() and values.max() > 0
+    dead = specimens.make_specimen("dead_units", "synthetic_faces", 901)
+    assert dead.units.sum() == 4
+    values = specimens.activity(dead.network, dead.audit.images)
+    assert not values[:, dead.units].any() and values.any()
+
+
+def test_an_unknown_plant_is_named_with_those_that_there_are():
+    with pytest.raises(ValueError, match=r"plant must be one of clean, .*'markk'"):
+        specimens.make_specimen("markk", "synthetic_faces", 0)
+
+
+def test_observers_find_what_was_put_into_a_map():
+    rng = np.random.default_rng(0)
+    references = rng.standard_normal((20, 30, 32)) * 0.1 + rng.random((30, 32))
+    same = references[0] * 3 + 2  # neither scale nor level counts
+    strange = same.copy()
+    strange[10:14, 20:24] += 9
+    assert observers.unlikeness(same, references) < 0.2
+    assert observers.unlikeness(strange, references) > 0.3
+    score, place = observers.strangest_window(strange, references)
+    assert observers.touches(place, (10, 20)) and score > 10
+    assert observers.strangest_window(same, references)[0] < 2
+    assert not observers.touches((0, 0), (10, 20))
+    # 8 x 8 of 26 x 28 corners.
+    assert observers.chance_of_touch((30, 32), (10, 20)) == pytest.approx(64 / 728)
+
+
+def test_the_largest_z_is_that_of_the_number_which_stands_out():
+    references = np.array([[0.0, 10.0], [1, 11], [2, 12], [3, 13], [4, 14]])
+    # Middles 2 and 12, median deviation 1, so a spread of 1.4826.
+    found = observers.largest_z(np.array([2.0, 18.0]), references)
+    assert found == pytest.approx(6 / 1.4826)
+
+
+def scores_of(gap):
+    """Return scores of two tools: `sharp` sees marks by a gap, `metrics` never."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for plant, pool, seeds in [
+        ("clean", "calibration", range(100, 120)), ("clean", "test", range(200, 230)),
+        ("benign", "test", range(200, 230)), ("mark", "test", range(200, 230)),
+    ]:  # fmt: skip
+        for seed in seeds:
+            common = {
+                **{"plant": plant, "seed": seed, "pool": pool, "took": True},
+                **{"observer": "", "against": "", "hit": np.nan, "chance": np.nan},
+            }
+            seen = rng.standard_normal() + gap * (plant == "mark")
+            for tool, score in [("sharp", seen), ("metrics", rng.standard_normal())]:
+                rows.append(common | {"tool": tool, "score": score})
+    return pd.DataFrame(rows)
+
+
+def test_the_table_tells_a_tool_that_sees_from_one_that_does_not():
+    table = detection_table(scores_of(4.0)).set_index("tool")
+    assert table.auroc.sharp > 0.97 and table.detects.sharp
+    assert table.low.metrics < 0.5 < table.high.metrics and not table.detects.metrics
+    assert not detection_table(scores_of(0.0)).detects.any()
+    alarms = false_alarms(scores_of(4.0)).set_index("tool")
+    assert alarms.benign.sharp == pytest.approx(0.1, abs=0.12)
+    null = dealt_at_random(scores_of(4.0)).set_index("tool")
+    assert null.auroc.sharp == pytest.approx(0.5, abs=0.2)
+
+
+def test_the_picture_frames_what_passes():
+    figure = draw_table(detection_table(scores_of(4.0)), ["mark"])
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        "metrics",
+        "sharp",
+    ]
+    assert len(axes.patches) == 1
+
+
+def test_what_is_exchanged_between_images_stays_in_its_region(faces):
+    marked, _ = spoiled(faces, "mark")
+    found = vary(marked, PLACE, 4, np.random.default_rng(0))
+    changed = (found.images != marked.images)[..., 0]
+    assert not changed[:, :5].any() and not changed[:, 9:].any()
+    inside = (slice(None), slice(5, 9), slice(7, 11))
+    assert found.images[inside].sum() == pytest.approx(marked.images[inside].sum())
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_kept_tables_are_those_that_the_numbers_are_of(name):
+    table = read_scores(name)
+    assert len(table.groupby(["plant", "seed"])) >= 100
+
+
+def test_another_table_is_refused():
+    with pytest.raises(ValueError, match=r"scores.parquet, repairs.parquet"):
+        read_scores("other.parquet")
