@@ -11,6 +11,13 @@ from happymaps_runs.store.functions import coerce_arguments, find_function
 
 # Sweep files, notebooks and kept runs name these: another default is another result.
 PARAMETERS = {
+    "experiments.experiment7.measures.which_tool_finds_which_flaw:"
+    "measure_flawed_network": (
+        "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
+    ),
+    "experiments.experiment7.measures.does_the_repair_help:measure_repair": (
+        "dataset: str = 'synthetic_faces'; plant: str = 'mark'; seed: int = 0"
+    ),
     "experiments.experiment2.measures.which_method_is_faithful:measure_faithfulness": (
         "dataset: str = 'synthetic_faces'; model: str = ''; image_size: str = ''; "
         "target: str = 'facing_left'; methods: str = ''; num_images: int = 16; "

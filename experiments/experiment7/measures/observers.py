@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from experiments.experiment7.measures.plants import MAIN, PLANTS, SIDE
 from experiments.experiment7.measures.tools import MAPS
 from happymaps.evidence.agreement import auroc
+from happymaps.evidence.resampling import resampled_interval
 
 WINDOW = 5
 NUMBERS = (
@@ -193,11 +194,14 @@ def _score_learned(networks: Networks) -> Iterable[tuple[tuple[str, int], dict]]
                             "against": flaw}  # fmt: skip
 
 
-def _score_units(networks: Networks) -> dict[str, float]:
+def _score_units(networks: Networks) -> dict[str, list[float]]:
     """Return how well single dead and copied filters are told from used ones.
 
     Dead are those that were turned off and those that training left without an answer;
     copied ones are told from all others that answer.
+
+    Returns:
+        By what and how: the AUROC, and its 95 % interval over networks drawn again.
     """
     found = {}
     for flaw, name in (("dead_units", "dead"), ("cloned_units", "copied")):
@@ -205,18 +209,29 @@ def _score_units(networks: Networks) -> dict[str, float]:
             network for (plant, seed), network in networks.items()
             if PLANTS[plant].flaw == flaw and pool_of(seed) == "test"
         ]  # fmt: skip
-        if not chosen:
-            continue
-        truth = np.concatenate([each.is_planted.values for each in chosen])
-        silent = np.concatenate([each.dead_by_activity.values >= 0 for each in chosen])
-        kept = np.full(len(truth), True) if name == "dead" else truth | ~silent
-        truth = truth | silent if name == "dead" else truth
         for way in ("activity", "map"):
-            scores = np.concatenate(
-                [each[f"{name}_by_{way}"].values for each in chosen]
-            )
-            found[f"{name}_by_{way}"] = auroc(scores[kept], truth[kept])
+            parts = [_read_units(network, name, way) for network in chosen]
+            if parts:
+                low, high = resampled_interval(_auroc_of_parts, parts)
+                found[f"{name}_by_{way}"] = [_auroc_of_parts(parts), low, high]
     return found
+
+
+def _read_units(
+    found: xr.Dataset, name: str, way: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and truth of the filters of one network."""
+    truth = found.is_planted.values
+    silent = found.dead_by_activity.values >= 0
+    scores = found[f"{name}_by_{way}"].values
+    if name == "dead":
+        return scores, truth | silent
+    kept = truth | ~silent
+    return scores[kept], truth[kept]
+
+
+def _auroc_of_parts(parts: list) -> float:
+    return auroc(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
 def _took(table: pd.DataFrame) -> np.ndarray:
