@@ -1,5 +1,6 @@
 """From what tools say of networks to one number each, against references alone."""
 
+import functools
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -81,6 +82,7 @@ def touches(place: tuple[int, int], mark: tuple[int, int]) -> bool:
     return all(m - WINDOW < p < m + SIDE for p, m in pairs)
 
 
+@functools.cache
 def chance_of_touch(shape: tuple[int, int], mark: tuple[int, int]) -> float:
     """Return the share of windows that touch a mark."""
     rows, columns = (size - WINDOW + 1 for size in shape)
@@ -117,6 +119,7 @@ def score_networks(networks: Networks, seed: int = 0) -> pd.DataFrame:
         if pool_of(number) == "reference":
             continue
         row = {"plant": plant, "seed": number, "pool": pool_of(number)}
+        row |= {"observer": "", "against": ""}
         row |= {name: float(found[name]) for name in ("accuracy", "turned", "pruned")}
         row |= {"planted": int(found.is_planted.sum())}
         for name in NUMBERS:
@@ -127,7 +130,7 @@ def score_networks(networks: Networks, seed: int = 0) -> pd.DataFrame:
         rows += [row | each for each in _read_shuffled(found, drawn["gradient"], order)]
         facts[plant, number] = row
     rows += [facts[key] | told for key, told in _score_learned(networks)]
-    table = pd.DataFrame(rows).fillna({"observer": "", "against": ""})
+    table = pd.DataFrame(rows)
     table = table.assign(took=_took(table))
     table.attrs["units"] = _score_units(networks)
     return table
