@@ -39,6 +39,9 @@ def pool_of(seed: int) -> str:
 def largest_z(values: np.ndarray, references: np.ndarray) -> float:
     """Return the largest robust z of a vector's numbers, at most `MOST_Z`.
 
+    A number that does not exist where the references have one, such as the kurtosis of
+    biases that are all 0, counts as that.
+
     Args:
         values: Shape `(numbers,)`.
         references: Shape `(networks, numbers)`.
@@ -46,7 +49,8 @@ def largest_z(values: np.ndarray, references: np.ndarray) -> float:
     middle = np.median(references, axis=0)
     spread = 1.4826 * np.median(np.abs(references - middle), axis=0)
     scale = np.maximum(spread, 0.01 * np.abs(middle) + 1e-3)
-    return float(np.minimum(np.abs(values - middle) / scale, MOST_Z).max())
+    z = np.minimum(np.abs(values - middle) / scale, MOST_Z)
+    return float(np.nan_to_num(z, nan=MOST_Z).max())
 
 
 def standardize(maps: np.ndarray) -> np.ndarray:

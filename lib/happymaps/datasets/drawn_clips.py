@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 KINDS = ("ball", "cup", "key", "scissors")
 _CANVAS = 256  # pixels along each side of an object's drawing
+_SHARE = 1.0  # of the image that the canvas takes at scale 1
 _REACH = 0.11  # parts of the image that it moves to either side
 
 Color = tuple[int, int, int, int]
@@ -64,7 +65,7 @@ def draw_clip(
     scale, phases = rng.uniform(0.75, 1.2), rng.uniform(0, 2 * np.pi, 3)
     frames = []
     for t in np.arange(num_frames) / rate:
-        side = size * scale * (1 + 0.15 * np.sin(0.8 * t + phases[0]))
+        side = size * _SHARE * scale * (1 + 0.15 * np.sin(0.8 * t + phases[0]))
         turned = stamp.resize((round(side), round(side))).rotate(
             angle + turning * t + 8 * np.sin(2 * t),
             expand=True,
