@@ -151,7 +151,8 @@ def measure_behavior(specimen: Specimen, seed: int) -> dict[str, float]:
         before, after = (lighten(others, sign * plant.dose) for sign in (-1, 1))
     if plant.flaw in ("mark", "backdoor", "brightness"):
         named = tell(network, before) <= 0
-        found["turned"] = float(np.mean(tell(network, after[named]) > 0))
+        if named.any():  # else there is none to turn
+            found["turned"] = float(np.mean(tell(network, after[named]) > 0))
     if plant.flaw == "wide":
         found["pruned"] = found["accuracy"] - _prune(network, specimen)
     return found
