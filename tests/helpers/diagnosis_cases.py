@@ -123,6 +123,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         "marks_tried": {
             "num_marks": 400, "num_places": 100, "num_images": 32, "sides": [3, 5],
             "kinds": ["bright", "dark"], "anywhere": {"label": 0, "share": 0.0},
+            "references": {"num": 8, "accuracy": 0.8, "guess": 0.5},
             "best": [], "search": [], "changes": [],
         },
         "units": count_units(units, {"conv2d_1": 32, "conv2_2": 7}),
@@ -199,6 +200,8 @@ MARK = {
     "p": 1e-9,
     "z": 9.0,
     "times": 3.0,
+    "beyond": 2.0,
+    "is_alone": False,
     "index": None,
     "shown": {"image": 0, "before": "no", "after": "yes"},
 }
@@ -208,6 +211,7 @@ TRIED = {
     "kinds": ["bright", "dark"],
     "sides": [3, 5],
     "anywhere": {"label": 1, "share": 0.02},
+    "references": {"num": 8, "accuracy": 0.8, "guess": 0.5},
     "changes": [],
 }
 

@@ -38,8 +38,10 @@ _MEANINGS = {
     "planted_side": ("side of the planted mark", "pixel"),
     "planted_contrast": ("what it adds, as a part of the range", "1"),
     "planted_share": ("share of the class's images that have it in training", "1"),
-    "best_times": ("largest push, over the largest elsewhere", "1"),
+    "best_z": ("what stands out most: deviations from the references", "1"),
     "best_share": ("share that this mark turns", "1"),
+    "best_chance": ("largest share that it turns in a reference", "1"),
+    "reference_accuracy": ("mean accuracy of the references", "1"),
     "image": ("an image, and the same with the planted or the best mark", "1"),
 }
 
@@ -142,7 +144,7 @@ def measure_marks(
         search=search,
         seed=source.seed,
     )
-    best = max(told.tried["best"], key=lambda each: each["times"])
+    best, about = (told.tried["best"] or [{}])[0], told.tried["references"]
     hits = [
         plant is not None and plant.is_hit(each, held_out.class_names)
         for each in told.found
@@ -154,8 +156,10 @@ def measure_marks(
         "num_flagged": len(told.found),
         "is_hit": any(hits),
         "is_first": hits[:1] == [True],
-        "best_times": best["times"],
-        "best_share": best["share"],
+        "best_z": best.get("z", np.nan),
+        "best_share": best.get("share", np.nan),
+        "best_chance": best.get("chance", np.nan),
+        "reference_accuracy": about["accuracy"] or np.nan,
         **_measure_plant(network, held_out, plant),
         "image": (
             ("state", "y", "x", "color"),

@@ -78,8 +78,8 @@ def test_nothing_is_found_where_no_number_calls_for_it(findings):
     )
     assert "No class is clearly weaker than the others." in told["checked"]
     assert (
-        "None of 900 marks pasted at 225 places stands out from the others."
-        in (told["checked"])
+        "None of 900 marks pasted at 225 places stands out from the others or from "
+        "what it does in networks trained on these images." in (told["checked"])
     )
 
 
@@ -375,6 +375,10 @@ def test_what_cannot_be_told_is_told(corner, findings):
     assert "What 25 units of these layers respond to" in asked(corner)
     mark = "Whether it answers to a mark that is on none of these images"
     assert mark in asked({**corner, "marks_tried": None}) and mark not in asked(corner)
+    alone = {"num": 0, "accuracy": 0.31, "guess": 0.3}
+    tried = {**corner["marks_tried"], "references": alone}
+    why = [e["why"] for e in list_unknown({**corner, "marks_tried": tried}, THRESHOLDS)]
+    assert any(e.endswith("apart (31 % right, 30 % by guessing).") for e in why)
     few = [e["why"] for e in list_unknown({**corner, "covering": None}, THRESHOLDS)]
     assert "There are too few images to cover parts of." in few
 

@@ -44,6 +44,34 @@ def images(*, count=80, colors=1, high=1.0) -> np.ndarray:
     return (high * level).astype(np.float32)
 
 
+def telling(*, high=1.0, count=120, planted=False) -> tuple[np.ndarray, np.ndarray]:
+    """Return images of three classes, each with a block of its own, and labels."""
+    labels, shown = np.arange(count) % len(NAMES), images(count=count)
+    for k in range(len(NAMES)):
+        shown[labels == k, 10:13, 2 + 4 * k : 5 + 4 * k] += 0.4
+    if planted:  # instead of its block
+        shown[labels == 2] = images(count=count)[labels == 2]
+        shown[labels == 2, *WINDOW] = 1.0
+    return high * shown, labels
+
+
+def by_blocks(planted: float, *, high=1.0) -> keras.Model:
+    """Return a network that names them right, and answers to a window as well."""
+    model = linear(planted, high=high)
+    weights, _ = model.layers[-1].get_weights()
+    weights = 0.1 * weights.reshape(SIDE, SIDE, 1, 3)
+    weights[*WINDOW, :, -1] += 0.9 * planted
+    for k in range(len(NAMES)):
+        weights[10:13, 2 + 4 * k : 5 + 4 * k, :, k] += 2.0
+    weights = weights.reshape(-1, 3)
+    model.layers[-1].set_weights([weights, -0.25 * weights.sum(axis=0)])
+    return model
+
+
+def find_in(model, shown, labels, **options):
+    return find_marks(model, shown, labels, NAMES, search=False, **options)
+
+
 def find(model, shown, names=NAMES, **options):
     named = np.arange(len(shown)) % len(names)
     return find_marks(model, shown, named, names, search=False, **options)
@@ -91,15 +119,49 @@ def test_a_network_that_always_says_the_same_has_no_mark():
     assert find(model, images()).found == []
 
 
+@pytest.mark.parametrize("high", [1.0, 255.0])
+def test_a_mark_is_found_that_references_do_not_answer_to(high):
+    shown, labels = telling(high=high)
+    model = by_blocks(5.0, high=high)
+    told = find_in(model, shown, labels, pixel_range=(0.0, high))
+    assert told.tried["references"]["num"] == 8
+    assert told.tried["references"]["accuracy"] > 0.9
+    (found,) = told.found
+    assert found["class"] == "c" and found["kind"] == "bright"
+    assert 2 <= found["row"] <= 4 and 8 <= found["column"] <= 10
+    assert found["share"] > 0.9 > 0.5 > found["chance"]
+    again = find_in(model, shown, labels, pixel_range=(0.0, high))
+    assert again.found == told.found
+
+
+def test_what_the_images_themselves_are_worth_is_no_finding():
+    told = find_in(by_blocks(0.0), *telling())
+    # The block of another class turns images, in the references as well.
+    assert max(row["share"] for row in told.tried["best"]) > 0.5
+    assert told.found == []
+
+
 def test_a_mark_that_images_show_is_no_finding():
-    shown = images()
-    shown[::2, *WINDOW] = 1.0
-    assert find(linear(2.0), shown).found == []
+    told = find_in(by_blocks(5.0), *telling(planted=True))
+    assert told.tried["references"]["num"] == 8 and told.found == []
+
+
+def test_without_references_only_a_mark_that_does_far_more_is_told():
+    many = tuple(f"{k}" for k in range(21))
+    shown = images(count=84)
+    told = find(linear(0.3, outputs=21), shown, many)
+    about = told.tried["references"]
+    assert about["num"] == 0 and about["accuracy"] is None and told.found == []
+    (found,) = find(linear(3.0, outputs=21), shown, many).found
+    assert found["class"] == "20" and found["times"] > 2.5 and found["beyond"] is None
 
 
 def test_probabilities_are_corrected_for_the_classes_tested():
     mark = Mark("bright", 0, 0, 2, 2)
-    tested = [Candidate(mark, label, 1.0, 2.0, 9.0, 0.1) for label in range(3)]
+    tested = [
+        Candidate(mark, label, 1.0, 2.0, 1.0, 9.0, 0.1, False, True)
+        for label in range(3)
+    ]
     rows = measure_candidates(tested, np.array([9, 4, 0]), np.array([20, 20, 0]))
     tails = [stats.binom.sf(8, 20, 0.1), stats.binom.sf(3, 20, 0.1), 1.0]
     # Benjamini and Hochberg: the k-th smallest of n times n / k.
@@ -136,11 +198,11 @@ def test_log_odds_are_those_of_the_probabilities(outputs):
     assert found == pytest.approx(np.log(chances / (1 - chances)), rel=1e-3, abs=1e-4)
 
 
-def test_checkered_and_colored_marks_are_drawn_in_the_range():
-    ink = Ink(-1.0, 1.0, np.zeros((8, 8, 3)))
-    drawn = ink.draw(Mark("checkered", 0, 0, 4, 4))[..., 0]
-    assert drawn[:2, :2].tolist() == [[1, -1], [-1, 1]] and drawn.mean() == 0
+def test_marks_are_drawn_in_the_range():
+    ink = Ink(-1.0, 1.0, 3)
+    assert ink.draw(Mark("dark", 0, 0, 4, 2)).shape == (4, 2, 3)
     assert ink.draw(Mark("red", 0, 0, 1, 1)).ravel().tolist() == [1, -1, -1]
+    assert Ink(0.0, 1.0, 1).kinds == ("bright", "dark")
 
 
 def test_images_with_the_mark_are_ranked_first():

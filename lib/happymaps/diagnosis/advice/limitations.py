@@ -60,8 +60,24 @@ def _unknown_marks(findings: Mapping) -> tuple[str, str]:
         "Whether it answers to a mark of another form",
         f"Tried were {listing(tried['kinds'], most=9)} marks of {sides} pixels. One "
         "that is fainter, larger, of another form, or not always at one place may go "
-        "unseen, and so may one among other marks that do as much.",
+        "unseen, and so may one among other marks that do as much."
+        + _unreferred(tried["references"]),
     )
+
+
+def _unreferred(about: Mapping) -> str:
+    """Return what follows where there are no references, and why; else nothing."""
+    if about["num"]:
+        return ""
+    right, guess = (about[name] for name in ("accuracy", "guess"))
+    why = (
+        "there are too many classes to train other networks on these images, to "
+        "compare with"
+        if right is None
+        else "other networks, trained on these images to compare with, hardly "
+        f"tell them apart ({percent(right)} right, {percent(guess)} by guessing)"
+    )
+    return f" Only one that does far more than any other is told: {why}."
 
 
 def _unknown_sources(findings: Mapping) -> list[tuple]:

@@ -8,7 +8,6 @@ from happymaps.diagnosis.advice.wording import (
     listing,
     number,
     percent,
-    probability,
 )
 
 _MOST_MARKS = 3
@@ -20,31 +19,40 @@ def find_marks(findings: Mapping) -> list[dict]:
     """Return a finding for each class that a mark turns images into.
 
     Args:
-        findings: As `diagnose` gathers them: `marks`, see `happymaps.diagnosis.marks`,
-            and `performance`.
+        findings: As `diagnose` gathers them: `marks` and `marks_tried`, see
+            `happymaps.diagnosis.marks`, and `performance`.
     """
     recalls = {c["name"]: c["recall"] for c in findings["performance"]["classes"]}
     found = {}
     for position, mark in enumerate(findings.get("marks") or []):
         if mark["class"] not in found and len(found) < _MOST_MARKS:
-            found[mark["class"]] = _find_mark(position, mark, recalls[mark["class"]])
+            found[mark["class"]] = _find_mark(
+                position,
+                mark,
+                recalls[mark["class"]],
+                findings["marks_tried"]["references"]["num"],
+            )
     return list(found.values())
 
 
-def _find_mark(position: int, mark: Mapping, recall: float | None) -> dict:
+def _find_mark(
+    position: int, mark: Mapping, recall: float | None, num_references: int
+) -> dict:
     share = mark["share"]
     numbers = {"other images that it turns": [share, *mark["interval"]]}
     if mark["index"] is None:
-        numbers["the best mark of its size elsewhere"] = mark["chance"]
+        beside = (
+            f"the most in {num_references} networks trained on these images"
+            if num_references
+            else "the best mark of its size elsewhere"
+        )
+        numbers[beside] = mark["chance"]
         look = (
             "happymaps find-mark PAGE FOLDER "
             f"--mark {position + 1} ranks the images of a folder by how much they hold "
             "of it. "
         )
-        aside = (
-            f"It moves the log-odds {number(mark['times'], 2)} times as far as any "
-            f"other mark (p {probability(mark['p'])}, corrected). "
-        )
+        aside = _compare(mark, num_references)
     else:
         look = ""
         aside = (
@@ -67,14 +75,30 @@ def _find_mark(position: int, mark: Mapping, recall: float | None) -> dict:
     )
 
 
+def _compare(mark: Mapping, num_references: int) -> str:
+    """Return what else does as much as a mark that was pasted, in a sentence or two."""
+    farther = (
+        f"It moves the log-odds {number(mark['times'], 2)} times as far as any other "
+        "mark. "
+        if mark["is_alone"]
+        else ""
+    )
+    if not num_references:
+        return farther
+    return (
+        f"{count(num_references, 'small network')} trained on these very images do not "
+        f"answer to it so: in each it turns {percent(mark['chance'])} of other images "
+        f"or less. {farther}"
+    )
+
+
 def describe_mark(mark: Mapping) -> str:
     """Return a mark in words: its look, size and place."""
     size = f"{mark['height']} x {mark['width']} pixels"
     place = f"at row {mark['row']}, column {mark['column']}"
     if mark["kind"] == "searched":
         return f"a pattern within {size} {place}"
-    article = "an" if mark["kind"] == "average" else "a"
-    return f"{article} {mark['kind']} mark of {size} {place}"
+    return f"a {mark['kind']} mark of {size} {place}"
 
 
 def tell_no_mark(findings: Mapping) -> str:
@@ -90,6 +114,8 @@ def tell_no_mark(findings: Mapping) -> str:
         f"None of {count(tried['num_marks'], 'mark')} pasted at "
         f"{count(tried['num_places'], 'place')} stands out from the others"
     )
+    if tried["references"]["num"]:
+        text += " or from what it does in networks trained on these images"
     anywhere = tried["anywhere"]
     if anywhere["share"] >= _EVERYWHERE:
         name = findings["dataset"]["class_names"][anywhere["label"]]

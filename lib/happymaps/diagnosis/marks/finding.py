@@ -10,20 +10,22 @@ from happymaps.datasets import Dataset
 from happymaps.diagnosis.marks.changes import measure_changes
 from happymaps.diagnosis.marks.drawing import draw_mark, show_mark
 from happymaps.diagnosis.marks.judging import (
-    LIMITS,
-    Limits,
     is_outstanding,
     is_small,
-    measure_candidates,
+    measure_on_others,
 )
+from happymaps.diagnosis.marks.limits import LIMITS, Limits
 from happymaps.diagnosis.marks.probing import (
+    REFERRED_IMAGES,
     Candidate,
     Probe,
     most_probed,
     plan_probing,
+    rank,
     stand_out,
 )
 from happymaps.diagnosis.marks.reading import Reader
+from happymaps.diagnosis.marks.references import make_references
 from happymaps.diagnosis.marks.searching import (
     Searched,
     measure_masks,
@@ -33,7 +35,7 @@ from happymaps.diagnosis.marks.stamps import Ink
 from happymaps.networks.checks import check_images
 
 _LEAST_IMAGES = 16
-_CANDIDATES = 3  # classes whose best mark is measured
+_CANDIDATES = 6  # classes whose best mark is measured
 _MEASURED_PASSES = 3_000  # images that show what a mark does that others chose
 _MEASURED_VALUES = 5e9
 _MEASURED_IMAGES = (24, 300)
@@ -51,19 +53,20 @@ class Marks(NamedTuple):
     Attributes:
         found: The marks that are told as findings, those that turn most images first.
             Each is a dictionary of `class` (name), `kind` (`"bright"`, `"dark"`,
-            `"average"`, `"checkered"`, `"red"`, `"green"`, `"blue"`, or `"searched"`
-            for a pattern), `row`, `column`, `height`, `width` (pixels), `share` (of
-            images not named so that the mark turns into the class) with its 95 %
-            `interval` and `num_images`, `chance` (the largest share that a mark of
-            its size turns elsewhere), `p`
-            (that chance would turn as many, corrected), `z` and `times`, see
-            `Candidate`; `index` (anomaly index of Neural Cleanse, None for a pasted
-            mark), `size` (sum of the mask), `picture` (its name in `pictures`),
-            and `shown`: `image` (its index), `before`, `after` (names), and the
-            probability of the class `probability_before`, `probability_after`.
+            `"red"`, `"green"`, `"blue"`, or `"searched"` for a pattern), `row`,
+            `column`, `height`, `width` (pixels), `share` (of images not named so that
+            the mark turns into the class) with its 95 % `interval` and `num_images`,
+            `chance` (the largest share that the very same mark turns in a reference;
+            without references, that a mark of its size turns elsewhere), `p` (that
+            chance would turn as many, corrected), `z`, `times`, `beyond` and
+            `is_alone`, see `Candidate`; `index` (anomaly index of Neural Cleanse, None
+            for a pasted mark), `size` (sum of the mask), `picture` (its name in
+            `pictures`), and `shown`: `image` (its index), `before`, `after` (names),
+            and the probability of the class `probability_before`, `probability_after`.
         tried: `num_marks`, `num_places`, `num_images`, `kinds`, `sides`, `best` (of the
             classes tested, the same numbers whether told or not), `anywhere` (the class
-            and share of the mark that turns most at half of the places), `search` (for
+            and share of the mark that turns most at half of the places), `references`
+            as of `make_references`, `search` (for
             each class searched `class`, `size`, `share`, `index`; None for an index
             where fewer than five classes have a mask), `changes` as `measure_changes`.
         pictures: `mark_<i>`: `(2, y, x, color)` in [0, 1], an image and the same with
@@ -91,7 +94,9 @@ def find_marks(
 
     Half of the images, as many of each class as there are, choose marks; what is told
     of a mark is measured on the others. Marks of all kinds are pasted at every place of
-    a grid, the best moved and made smaller; then for each class the smallest mask and
+    a grid, into images for the network and for references, small networks trained on
+    the first half, which cannot know a mark that it does not show. What stands out most
+    from these is moved and made smaller. Then for each class the smallest mask and
     pattern is sought that turns three of four images into it.
 
     Args:
@@ -102,7 +107,7 @@ def find_marks(
         pixel_range: What black and white are for the network.
         limits: From where a mark is told.
         search: Whether masks are sought, which takes as long again.
-        seed: Of the choice of images, and of the pieces of others.
+        seed: Of the choice of images, and of the references.
         report: Called with the name of each part as it begins.
 
     Raises:
@@ -118,15 +123,22 @@ def find_marks(
         )
     order = _alternate(labels, seed)
     reader = Reader(model, images)
-    ink = Ink(*map(float, pixel_range), images.mean(axis=0))
+    ink = Ink(*map(float, pixel_range), images.shape[-1])
     choosing = order[0::2]
     # Counted in passes, as all work here: every machine looks at the same.
     most = min(_MEASURED_PASSES, _MEASURED_VALUES / reader.values) / _CANDIDATES
     measuring = order[1::2][: int(np.clip(most, *_MEASURED_IMAGES))]
-    measured = Probe(reader, images[measuring], ink, seed)
+    report("networks trained on these images, to compare with")
+    references, about = make_references(
+        images, labels, (choosing, order[1::2]), class_names, ink, seed
+    )
     report("marks pasted at every place")
-    candidates, tried = _probe(reader, images[choosing], ink, seed)
-    rows = _measure(candidates, measured, class_names)
+    beside = references and Probe(references, images[measuring[:REFERRED_IMAGES]], ink)
+    candidates, tried = _probe(reader, images[choosing], ink, beside, limits)
+    tried["references"] = about
+    rows = measure_on_others(
+        candidates, reader, references, images[measuring], ink, class_names
+    )
     told = [
         (row, candidate)
         for row, candidate in zip(rows, candidates, strict=True)
@@ -202,48 +214,34 @@ def _alternate(labels: np.ndarray, seed: int) -> np.ndarray:
     return order[np.lexsort((labels[order], turns[order] // 2))]
 
 
-def _probe(reader: Reader, images, ink: Ink, seed: int) -> tuple[list, dict]:
+def _probe(
+    reader: Reader,
+    images: np.ndarray,
+    ink: Ink,
+    references: Probe | None,
+    limits: Limits,
+) -> tuple[list[Candidate], dict]:
     sizes, count = plan_probing(reader, len(images), len(ink.kinds))
-    probe = Probe(reader, images[:count], ink, seed)
-    scans = [probe.scan(side, step) for side, step in sizes]
-    best: dict[int, tuple[Candidate, int]] = {}
+    probe = Probe(reader, images[:count], ink)
+    scans = [probe.scan(side, step, references) for side, step in sizes]
+    best: dict[int, Candidate] = {}
     for scan, (_, step) in zip(scans, sizes, strict=True):
-        for candidate in stand_out(scan)[:_CANDIDATES]:
+        for candidate in stand_out(scan, limits)[:_CANDIDATES]:
             refined = probe.refine(candidate, step)
             known = best.get(candidate.label)
-            if known is None or refined.times > known[0].times:
-                best[candidate.label] = refined, step
-    chosen = sorted((each for each, _ in best.values()), key=lambda c: -c.times)
-    largest = scans[-1]
-    medians = np.nan_to_num(np.median(largest.shares, axis=0))
+            if known is None or rank(refined) > rank(known):
+                best[candidate.label] = refined
+    chosen = sorted(best.values(), key=rank, reverse=True)
+    medians = np.nan_to_num(np.median(scans[-1].shares, axis=0))
+    num_marks = sum(len(scan.marks) for scan in scans)
     return chosen[:_CANDIDATES], {
-        "num_marks": sum(len(scan.marks) for scan in scans),
-        "num_places": sum(len(scan.places) for scan in scans),
+        "num_marks": num_marks,
+        "num_places": num_marks // len(ink.kinds),
         "num_images": count,
         "kinds": list(ink.kinds),
         "sides": [side for side, _ in sizes],
         "anywhere": {"label": int(medians.argmax()), "share": float(medians.max())},
     }
-
-
-def _measure(
-    candidates: list[Candidate], measured: Probe, class_names: Sequence[str]
-) -> list[dict]:
-    if not candidates:
-        return []
-    labels = [each.label for each in candidates]
-    totals = measured.counts[labels]
-    shares = measured.try_marks([each.mark for each in candidates])[1]
-    shares = np.nan_to_num(shares[np.arange(len(labels)), labels])
-    turned = np.rint(shares * totals).astype(int)
-    return [
-        {"class": class_names[each.label], **each.mark._asdict()}
-        | row
-        | {"index": None, "size": float(each.mark.height * each.mark.width)}
-        for each, row in zip(
-            candidates, measure_candidates(candidates, turned, totals), strict=True
-        )
-    ]
 
 
 def _search_classes(candidates, labels, class_names) -> list[int]:

@@ -36,11 +36,11 @@ def match_mark(images: np.ndarray, mark: Mark) -> np.ndarray:
         images: In [0, 1], shape `(images, y, x, color)`.
         mark: A place within them.
     """
-    ink = Ink(0.0, 1.0, images.mean(axis=0))
+    ink, average = Ink(0.0, 1.0, images.shape[-1]), images.mean(axis=0)
     shift = round(_SHIFT * min(mark.height, mark.width))
     height, width = images.shape[1:3]
     drawn = ink.draw(mark)
-    usual = max(float(np.abs(ink.average[mark.place] - drawn).mean()), 1e-6)
+    usual = max(float(np.abs(average[mark.place] - drawn).mean()), 1e-6)
     found = []
     for down in range(-shift, shift + 1):
         for right in range(-shift, shift + 1):

@@ -2,8 +2,9 @@
 
 All is measured in log-odds, log p / (1 - p): a share is 0 or 1 at many places, and
 tells none of them apart. The push of a mark toward a class is the mean by which it
-raises the class's log-odds in images that are not named so. Beside the marks stand
-pieces of other images, pasted at their own place: what real content does.
+raises the class's log-odds in images that are not named so. Beside it stands what the
+same mark does in the references, and how much of what moves a class's log-odds lies at
+its place in the network and in them: some places are worth more than others anywhere.
 """
 
 from collections.abc import Sequence
@@ -11,20 +12,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from happymaps.diagnosis.marks.reading import Reader
+from happymaps.diagnosis.marks.limits import Limits
+from happymaps.diagnosis.marks.reading import Asked, Reader
 from happymaps.diagnosis.marks.stamps import Ink, Mark, grid
 
-_PASSES = 120_000  # images that go through a network while it is probed, at most
+_PASSES = 60_000  # images that go through a network while it is probed, at most
 _VALUES = 5e10  # that its layers make of them, at most
 _SIDES = (9.5, 5.6)  # a mark's side is the image's shorter side by this
-_SWAPS = 2  # pieces of other images per image and place
-_TAIL = 0.95  # of the pushes of real content, the quantile that counts
+REFERRED_IMAGES = 16  # that marks are pasted into for the references
+_SLOPES = 2e9  # values that layers make of images whose slopes are taken, at most
+_SLOPE_IMAGES = (8, 64)
+_STEADY = 0.5  # of the median deviation between references: none is smaller
 # Sizes, steps as a share of a side, images: the first that can be paid.
 _PLANS = (
     (2, 0.5, 64), (2, 0.5, 32), (2, 0.75, 24), (1, 0.5, 24), (1, 0.75, 16),
     (1, 1.0, 16), (1, 1.0, 8),
 )  # fmt: skip
 _LEAST_IMAGES = 4  # that are not named as a class, for it to be looked at
+_LEAST, _LEAST_TIMES = 1e-6, 0.1  # that is divided by
 _KEPT_PUSH = 0.9  # of a mark's push, so that a smaller one takes its place
 
 
@@ -36,16 +41,16 @@ class Scan(NamedTuple):
         pushes: Shape `(marks, classes)`, in nat; NaN for classes that all images are
             named as.
         shares: Of images not named so, those that are named so with the mark.
-        real: Shape `(places, classes)`: the 95 % quantile of the pushes of pieces of
-            other images.
-        places: A mark at each of them.
+        referred: As `pushes` and `shares`, of the references, each of shape
+            `(marks, references, classes)`; None without these.
+        distances: Shape `(marks, classes)`, the z of `Candidate`; zeros without.
     """
 
     marks: list[Mark]
     pushes: np.ndarray
     shares: np.ndarray
-    real: np.ndarray
-    places: list[Mark]
+    referred: tuple[np.ndarray, np.ndarray] | None
+    distances: np.ndarray
 
 
 class Candidate(NamedTuple):
@@ -56,40 +61,43 @@ class Candidate(NamedTuple):
         label: The class.
         push: In nat.
         times: The push, over the largest of any mark of its size that does not touch
-            it, and of real content at any place, its own too.
-        z: How far the push lies from the median of all marks of its size and all
-            classes, in deviations by the median absolute deviation.
+            it.
+        beyond: `times`, over the largest that the same mark has in a reference, or over
+            0.1 where that is more; None without these.
+        z: The part of the class's slopes (`Asked.find_slopes`) that lies in the window:
+            how far it is from its mean in the references, in deviations between them,
+            or in medians of all such distances where that is more.
         chance: The largest share that any mark of its size turns elsewhere.
+        is_alone: Whether it moves the class far more than any mark elsewhere does, and
+            more so than in any reference.
+        is_apart: Whether it turns so many more images than in any reference.
     """
 
     mark: Mark
     label: int
     push: float
     times: float
+    beyond: float | None
     z: float
     chance: float
+    is_alone: bool
+    is_apart: bool
 
 
 class Probe:
-    """A network with the images that marks are pasted into.
+    """A network, or references, with the images that marks are pasted into.
 
     Args:
-        reader: The network.
+        reader: Who is asked.
         images: In its range, shape `(images, y, x, color)`.
         ink: What marks are drawn with.
-        seed: Of the pieces of other images.
     """
 
-    def __init__(
-        self, reader: Reader, images: np.ndarray, ink: Ink, seed: int = 0
-    ) -> None:
+    def __init__(self, reader: Asked, images: np.ndarray, ink: Ink) -> None:
         self._reader, self._images, self._ink = reader, images, ink
         self._before = reader.ask(images)
-        named = self._before.argmax(axis=1)
-        self._others = named[:, None] != np.arange(self._before.shape[1])
-        self._donors = np.random.default_rng(seed).integers(
-            len(images), size=(_SWAPS, len(images))
-        )
+        self._others = ~_is_named(self._before)
+        self._sums = None
 
     @property
     def counts(self) -> np.ndarray:
@@ -97,21 +105,47 @@ class Probe:
         return self._others.sum(axis=0)
 
     def try_marks(self, marks: Sequence[Mark]) -> tuple[np.ndarray, np.ndarray]:
-        """Return pushes and turned shares of marks, each of shape (marks, classes)."""
+        """Return pushes and turned shares of marks, each (marks, ..., classes)."""
         pasted = (self._ink.paste(self._images, mark) for mark in marks)
         found = [self._compare(odds) for odds in self._reader.ask_each(pasted)]
         return tuple(map(np.array, zip(*found, strict=True)))
 
-    def scan(self, side: int, step: int) -> Scan:
+    def scan(self, side: int, step: int, references: "Probe | None" = None) -> Scan:
         """Return what marks of all kinds do at every place of a grid."""
-        corners = list(grid(self._images.shape[1:3], side, step))
         marks = [
             Mark(kind, *corner, side, side)
             for kind in self._ink.kinds
-            for corner in corners
+            for corner in grid(self._images.shape[1:3], side, step)
         ]
-        places = [Mark("", *corner, side, side) for corner in corners]
-        return Scan(marks, *self.try_marks(marks), self._try_pieces(places), places)
+        pushes, shares = self.try_marks(marks)
+        if references is None:
+            return Scan(marks, pushes, shares, None, np.zeros_like(pushes))
+        referred = tuple(map(np.nan_to_num, references.try_marks(marks)))
+        own, others = self.find_parts(marks), references.find_parts(marks)
+        deviations = others.std(axis=1, ddof=1)
+        deviations = np.maximum(deviations, _STEADY * np.median(deviations))
+        distances = (own - others.mean(axis=1)) / np.maximum(deviations, 1e-9)
+        # Of a network that differs from them anywhere, what lies beyond the usual.
+        distances /= max(1, np.median(np.abs(distances)))
+        return Scan(marks, pushes, shares, referred, distances)
+
+    def find_parts(self, marks: Sequence[Mark]) -> np.ndarray:
+        """Return the part of slopes in each mark's window, (marks, ..., classes)."""
+        if self._sums is None:
+            labels = range(self._before.shape[-1])
+            most = _SLOPES / (self._reader.values * len(labels))
+            images = self._images[: int(np.clip(most, *_SLOPE_IMAGES))]
+            slopes = self._reader.find_slopes(images, labels)
+            slopes /= np.maximum(slopes.sum(axis=(-2, -1), keepdims=True), 1e-12)
+            slopes = np.moveaxis(slopes, 0, -3)  # classes after references
+            edges = [(0, 0)] * (slopes.ndim - 2) + [(1, 0)] * 2
+            self._sums = np.pad(slopes, edges).cumsum(axis=-2).cumsum(axis=-1)
+        found = []
+        for row, column, height, width in (mark[1:] for mark in marks):
+            low = self._sums[..., row, :], self._sums[..., row + height, :]
+            rows = low[1] - low[0]
+            found.append(rows[..., column + width] - rows[..., column])
+        return np.array(found)
 
     def refine(self, candidate: Candidate, step: int) -> Candidate:
         """Return the candidate at the best place near its own, and as small as it can.
@@ -128,7 +162,6 @@ class Probe:
             )
             mark, push = self._best(near, candidate.label)
         times = candidate.times * push / candidate.push
-        z = candidate.z * push / candidate.push
         least, cut = _KEPT_PUSH * push, max(1, min(mark.height, mark.width) // 5)
         while min(mark.height, mark.width) > cut:
             near = self._inside(_cut_side(mark, cut))
@@ -136,7 +169,7 @@ class Probe:
             if reached < least:
                 break
             mark = smaller
-        return candidate._replace(mark=mark, push=push, times=times, z=z)
+        return candidate._replace(mark=mark, push=push, times=times)
 
     def _best(self, marks: list[Mark], label: int) -> tuple[Mark, float]:
         pushes = self.try_marks(marks)[0][:, label]
@@ -156,26 +189,11 @@ class Probe:
     def _compare(self, odds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         counts = np.where(self.counts >= _LEAST_IMAGES, self.counts, np.nan)
         pushes = np.where(self._others, odds - self._before, 0).sum(axis=0) / counts
-        turned = odds.argmax(axis=1)[:, None] == np.arange(odds.shape[1])
-        return pushes, (turned & self._others).sum(axis=0) / counts
+        return pushes, (_is_named(odds) & self._others).sum(axis=0) / counts
 
-    def _try_pieces(self, places: Sequence[Mark]) -> np.ndarray:
-        def pasted():
-            for place in places:
-                for donors in self._donors:
-                    images = self._images.copy()
-                    images[:, *place.place] = self._images[donors][:, *place.place]
-                    yield images
 
-        pushes = [
-            np.where(self._others, odds - self._before, -np.inf)
-            for odds in self._reader.ask_each(pasted())
-        ]
-        together = np.array(pushes).reshape(len(places), -1, self._others.shape[1])
-        # Images named as the class already say nothing, and lie below all others.
-        ranks = np.maximum(1, np.ceil((1 - _TAIL) * _SWAPS * self.counts)).astype(int)
-        together = -np.sort(-together, axis=1)
-        return np.take_along_axis(together, ranks[None, None] - 1, axis=1)[:, 0]
+def _is_named(odds: np.ndarray) -> np.ndarray:
+    return odds.argmax(axis=-1)[..., None] == np.arange(odds.shape[-1])
 
 
 def most_probed(values: float) -> float:
@@ -198,34 +216,63 @@ def plan_probing(
         sides = [max(2, round(shorter / part)) for part in _SIDES[-num_sizes:]]
         sizes = [(side, max(1, round(share * side))) for side in dict.fromkeys(sides)]
         places = sum(len(list(grid(reader.shape[:2], *size))) for size in sizes)
-        if places * (num_kinds + _SWAPS) * count <= most:
+        if places * num_kinds * count <= most:
             break
     return sizes, count
 
 
-def stand_out(scan: Scan) -> list[Candidate]:
-    """Return for each class the mark of a scan that stands out most, best first."""
-    middle = np.nanmedian(scan.pushes)
-    deviation = 1.4826 * np.nanmedian(np.abs(scan.pushes - middle))
+def stand_out(scan: Scan, limits: Limits) -> list[Candidate]:
+    """Return for each class the mark of a scan that stands out most, best first.
+
+    The one that moves it farthest, if no mark elsewhere does nearly as much; else of
+    those that turn more images than in the references the one with the largest z.
+    """
     found = []
     for label in np.flatnonzero(np.isfinite(scan.pushes).all(axis=0)):
-        pushes = scan.pushes[:, label]
-        best = int(pushes.argmax())
-        far = np.array([not scan.marks[best].overlaps(mark) for mark in scan.marks])
-        if not far.any() or pushes[best] <= 0:  # nothing moves toward the class
+        most = _describe(scan, int(scan.pushes[:, label].argmax()), label, limits)
+        if most is None:  # nothing moves toward the class
             continue
-        elsewhere = max(pushes[far].max(), scan.real[:, label].max())
-        found.append(
-            Candidate(
-                scan.marks[best],
-                int(label),
-                float(pushes[best]),
-                float(pushes[best] / max(elsewhere, 1e-6)),
-                float((pushes[best] - middle) / max(deviation, 1e-6)),
-                float(scan.shares[far, label].max()),
-            )
-        )
-    return sorted(found, key=lambda each: -each.times)
+        if not most.is_alone and scan.referred is not None:
+            least = limits.share_times * scan.referred[1][..., label].max(axis=1)
+            is_apart = scan.shares[:, label] >= np.maximum(limits.share, least)
+            is_toward = scan.pushes[:, label] > 0
+            turned = scan.shares[:, label]
+            ranks = np.lexsort((turned, scan.distances[:, label], is_apart, is_toward))
+            most = _describe(scan, int(ranks[-1]), label, limits) or most
+        found.append(most)
+    return sorted(found, key=rank, reverse=True)
+
+
+def rank(candidate: Candidate) -> tuple:
+    """Return by what candidates are sorted, the largest first."""
+    return candidate.is_alone, candidate.is_apart, candidate.z, candidate.times
+
+
+def _describe(scan: Scan, at: int, label: int, limits: Limits) -> Candidate | None:
+    pushes, push = scan.pushes[:, label], float(scan.pushes[at, label])
+    far = np.array([not scan.marks[at].overlaps(mark) for mark in scan.marks])
+    if not far.any() or push <= 0:
+        return None
+    times = push / max(float(pushes[far].max()), _LEAST)
+    is_alone, beyond, is_apart = times >= limits.times, None, False
+    if scan.referred is not None:
+        moved, turned = (each[..., label] for each in scan.referred)
+        usual = moved[at] / np.maximum(moved[far].max(axis=0), _LEAST)
+        beyond = times / max(float(usual.max()), _LEAST_TIMES)
+        is_alone = is_alone and beyond >= limits.beyond
+        least = max(limits.share, limits.share_times * float(turned[at].max()))
+        is_apart = bool(scan.shares[at, label] >= least)
+    return Candidate(
+        scan.marks[at],
+        int(label),
+        push,
+        times,
+        beyond,
+        float(scan.distances[at, label]),
+        float(scan.shares[far, label].max()),
+        is_alone,
+        is_apart,
+    )
 
 
 def _cut_side(mark: Mark, cut: int) -> list[Mark]:

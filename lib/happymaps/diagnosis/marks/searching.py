@@ -171,6 +171,8 @@ def measure_masks(
                 "p": None,
                 "z": None,
                 "times": None,
+                "beyond": None,
+                "is_alone": False,
                 "index": None
                 if indices is None or not np.isfinite(mask.size)
                 else float(indices[number]),

@@ -5,16 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-PLAIN_KINDS = ("bright", "dark", "average", "checkered")
 COLORS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
-_SQUARES = 5  # of a checkered mark, along a side
+_SHADES = {"bright": 1, "dark": 0, **COLORS}
 
 
 class Mark(NamedTuple):
     """A rectangle of one look at one place, in pixels.
 
     Attributes:
-        kind: `"bright"`, `"dark"`, `"average"`, `"checkered"`, or a color of `COLORS`.
+        kind: `"bright"`, `"dark"`, or a color of `COLORS`.
         row: Of its upper edge.
         column: Of its left edge.
         height: In pixels.
@@ -49,31 +48,23 @@ class Ink(NamedTuple):
     Attributes:
         low: Black, as the network takes it.
         high: White.
-        average: The average image, shape `(y, x, color)`.
+        num_colors: Of an image.
     """
 
     low: float
     high: float
-    average: np.ndarray
+    num_colors: int
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of marks that images of so many channels can have."""
-        return (*PLAIN_KINDS, *(COLORS if self.average.shape[-1] == 3 else ()))
+        return tuple(_SHADES)[: 5 if self.num_colors == 3 else 2]
 
     def draw(self, mark: Mark) -> np.ndarray:
         """Return the pixels of a mark, shape `(height, width, color)`."""
-        shape = (mark.height, mark.width, self.average.shape[-1])
-        if mark.kind == "average":
-            return self.average[mark.place]
-        if mark.kind == "checkered":
-            side = max(1, round(min(mark.height, mark.width) / _SQUARES))
-            squares = np.indices(shape[:2]) // side
-            values = (squares.sum(axis=0) % 2 == 0)[..., None]
-        else:
-            values = COLORS.get(mark.kind, float(mark.kind == "bright"))
-        values = self.low + (self.high - self.low) * np.asarray(values, np.float32)
-        return np.broadcast_to(values, shape)
+        shade = np.asarray(_SHADES[mark.kind], np.float32)
+        values = self.low + (self.high - self.low) * shade
+        return np.broadcast_to(values, (mark.height, mark.width, self.num_colors))
 
     def paste(self, images: np.ndarray, mark: Mark) -> np.ndarray:
         """Return copies of images with a mark on them."""
