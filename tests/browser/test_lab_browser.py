@@ -192,7 +192,7 @@ def see_that_the_first_cell_shows_the_panel_and_nothing_else(page):
     alt = picture_of(panel).get_attribute("alt")
     assert alt.startswith("HappyMaps of conv, channels 0, 1, from 2 random starts")
     outputs = page.locator(".jp-CodeCell").first.locator(".jp-OutputArea-child")
-    expect(outputs).to_have_count(1)
+    assert outputs.count() == 1, outputs.all_inner_texts()
 
 
 def see_that_lab_opens_without_dialog_news_or_network(page, lab):

@@ -103,6 +103,10 @@ class MapMaker:
             ValueError: As in `maximize`.
             StopError: `stop` was set.
         """
+        with bars_hidden():  # the panel has a line of its own for that
+            return self._make(settings, stop, show, note)
+
+    def _make(self, settings: MapSettings, stop, show, note) -> Snapshot:
         check_channels(settings.channels)
         objectives = _objectives(self._model, settings)
         best = self._best(objectives, settings, stop, note)
@@ -128,8 +132,7 @@ class MapMaker:
             snapshot.steps[row, column] = step
             show(snapshot)
 
-        with bars_hidden():  # the panel has a line of its own for that
-            maps = self._maximize(objectives, settings, look)
+        maps = self._maximize(objectives, settings, look)
         if stop.is_set():
             raise StopError
         return dataclasses.replace(
