@@ -5,7 +5,11 @@ import functools
 import numpy as np
 import xarray as xr
 
-from experiments.experiment7.measures.observers import WINDOW, strangest_window
+from experiments.experiment7.measures.observers import (
+    WINDOW,
+    strangest_window,
+    touches,
+)
 from experiments.experiment7.measures.plants import SIDE, Images
 from experiments.experiment7.measures.specimens import (
     Specimen,
@@ -23,6 +27,7 @@ REPAIRED = ("mark", "wrong_labels", "backdoor", "half_trained")
 _REFERENCES = 8
 _REFERENCE_SEED = 800_000
 _MARGIN = 3  # pixels around the window told, since a mark may lie partly outside it
+_REGION = WINDOW + 2 * _MARGIN
 _SUSPECTED = 0.2  # of the images, those with the largest loss
 _MEANINGS = {
     "accuracy": ("accuracy on outside images without the flaw", "1"),
@@ -71,7 +76,7 @@ def measure_repair(
         name: ("repair", [found[repair][name] for repair in REPAIRS])
         for name in ("accuracy", "turned")
     }
-    variables["is_hit"] = place is not None and _overlaps(place, specimen.place)
+    variables["is_hit"] = place is not None and touches(place, specimen.place, _REGION)
     result = xr.Dataset(variables, {"repair": list(REPAIRS)})
     return label_variables(result, _MEANINGS)
 
@@ -81,18 +86,20 @@ def _repaired(
 ) -> tuple[dict[str, Images], tuple[int, int] | None]:
     """Return what is learned from after each repair, and the place that was told."""
     learned, flaw = specimen.learned, specimen.plant.flaw
-    side = WINDOW + 2 * _MARGIN
     if flaw in ("mark", "backdoor"):
         place = _told_place(specimen, dataset)
         height, width = learned.images.shape[1:3]
-        elsewhere = (rng.integers(height - side + 1), rng.integers(width - side + 1))
+        elsewhere = (
+            rng.integers(height - _REGION + 1),
+            rng.integers(width - _REGION + 1),
+        )
         return {
-            "named": vary(learned, place, side, rng),
-            "random": vary(learned, elsewhere, side, rng),
+            "named": vary(learned, place, _REGION, rng),
+            "random": vary(learned, elsewhere, _REGION, rng),
             "oracle": vary(learned, specimen.place, SIDE, rng),
         }, place
     if flaw == "half_trained":
-        random = vary(learned, (0, 0), side, rng)
+        random = vary(learned, (0, 0), _REGION, rng)
         return {"named": learned, "random": random, "oracle": learned}, None
     losses = log_losses(specimen.network, learned)
     count = round((1 - _SUSPECTED) * len(losses))
@@ -131,9 +138,3 @@ def _references(dataset: str) -> np.ndarray:
 def _mean_slopes(specimen: Specimen) -> np.ndarray:
     found = slopes(specimen.network, specimen.audit.images)
     return np.abs(found).mean(axis=(0, -1))
-
-
-def _overlaps(place: tuple[int, int], mark: tuple[int, int]) -> bool:
-    side = WINDOW + 2 * _MARGIN
-    pairs = zip(place, mark, strict=True)
-    return all(m - side < p < m + SIDE for p, m in pairs)

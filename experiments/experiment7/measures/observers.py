@@ -80,10 +80,10 @@ def strangest_window(
     return float(inner[place]), tuple(map(int, place))
 
 
-def touches(place: tuple[int, int], mark: tuple[int, int]) -> bool:
-    """Return whether a window and a mark share a pixel."""
+def touches(place: tuple[int, int], mark: tuple[int, int], side: int = WINDOW) -> bool:
+    """Return whether a window, `side` wide, and a mark share a pixel."""
     pairs = zip(place, mark, strict=True)
-    return all(m - WINDOW < p < m + SIDE for p, m in pairs)
+    return all(m - side < p < m + SIDE for p, m in pairs)
 
 
 @functools.cache

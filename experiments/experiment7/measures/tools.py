@@ -1,6 +1,7 @@
 """What each tool says of one network: numbers, and maps with a place."""
 
 import functools
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -99,8 +100,6 @@ def is_copy(rows: np.ndarray) -> np.ndarray:
 
 def draw_maps(specimen: Specimen, seed: int) -> tuple[dict, dict]:
     """Return the map of each tool, `(y, x)`, and the CPU seconds that it took."""
-    import time
-
     found, seconds = {}, {}
     for name, tool in _MAPS.items():
         began = time.process_time()

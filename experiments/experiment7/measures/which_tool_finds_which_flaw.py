@@ -18,6 +18,7 @@ from experiments.experiment7.measures.tools import (
 )
 from happymaps.base.sweepable import sweepable
 from happymaps.base.variable_labels import label_variables
+from happymaps.evidence.agreement import auroc
 
 _MEANINGS = {
     "accuracy": ("accuracy on outside images without the flaw", "1"),
@@ -71,8 +72,6 @@ def measure_flawed_network(
 
 
 def _find_labels(specimen) -> float:
-    from happymaps.evidence.agreement import auroc
-
     if specimen.plant.flaw != "wrong_labels":
         return float("nan")
     losses = log_losses(specimen.network, specimen.learned)
