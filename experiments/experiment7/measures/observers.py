@@ -135,7 +135,7 @@ def score_networks(networks: Networks, seed: int = 0) -> pd.DataFrame:
         facts[plant, number] = row
     rows += [facts[key] | told for key, told in _score_learned(networks)]
     table = pd.DataFrame(rows)
-    table = table.assign(took=_took(table))
+    table = table.assign(took=took(table))
     table.attrs["units"] = _score_units(networks)
     return table
 
@@ -241,7 +241,7 @@ def _auroc_of_parts(parts: list) -> float:
     return auroc(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
-def _took(table: pd.DataFrame) -> np.ndarray:
+def took(table: pd.DataFrame) -> np.ndarray:
     """Return whether each row's network shows its flaw in what it does."""
     clean = table[(table.plant == "clean") & (table.pool == "test")].accuracy
     poor = table.accuracy < clean.quantile(0.1)

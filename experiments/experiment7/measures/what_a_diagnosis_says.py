@@ -1,0 +1,170 @@
+"""How often `happymaps diagnose` is right of networks whose flaws are known."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import xarray as xr
+
+from experiments.experiment7.measures.observers import CONTROLS, took
+from experiments.experiment7.measures.plants import SIDE, Images
+from experiments.experiment7.measures.specimens import make_specimen, measure_behavior
+from happymaps.base.sweepable import sweepable
+from happymaps.base.variable_labels import label_variables
+
+# What a finding is about: the plants of which it would be the right one.
+MEANT = {
+    "preprocessing": ("inverted", "darker", "faint"),
+    "class order": ("swapped",),
+    "guessing": ("fresh_top",),
+    "marks": ("mark", "moving_mark", "backdoor"),
+    "place": ("mark",),
+    "labels": ("wrong_labels",),
+    "light": ("brightness",),
+    "learned": ("few_people",),
+    "units": ("wide", "dead_units", "cloned_units"),
+}
+OTHERS = ("confidence", "noise", "changes", "group", "class", "maps")
+KINDS = (*MEANT, *OTHERS)
+_CLASSES = ("other", "left")
+_MEANINGS = {
+    "accuracy": ("accuracy on outside images without the flaw", "1"),
+    "turned": ("share of the other class that mark or light turns", "1"),
+    "pruned": ("accuracy lost without the less used half of the last filters", "1"),
+    "planted": ("filters of the last convolution that were turned off or copied", "1"),
+    "position": ("place of the finding on the page, 0 the first, -1 not told", "1"),
+    "is_note": ("whether it is told as a note", "1"),
+    "is_hit": ("whether the mark or place told touches the planted mark", "1"),
+}
+
+
+@sweepable
+def measure_diagnosis(
+    *, dataset: str = "synthetic_faces", plant: str = "clean", seed: int = 0
+) -> xr.Dataset:
+    """Make a network with a flaw, and diagnose it as somebody would who has it.
+
+    The images are those of the audit, as the network is taught and fed; those that it
+    learned from are given too.
+
+    Args:
+        dataset: As in `draw_parts`.
+        plant: Which flaw and dose: a name of `PLANTS`.
+        seed: As in `measure_flawed_network`.
+
+    Returns:
+        `position`, `is_note`, `is_hit` `(kind,)` of each kind of finding, and what
+        shows whether the flaw took.
+
+    Raises:
+        ValueError: As in `make_specimen`.
+    """
+    import happymaps as hm
+
+    specimen = make_specimen(plant, dataset, seed)
+    behavior = measure_behavior(specimen, seed)
+    told = hm.diagnose(
+        specimen.network,
+        _as_dataset(specimen.audit),
+        outputs="logits",
+        learned=_as_dataset(specimen.learned),
+    ).findings
+    found = told["findings"]
+    positions = {each["kind"]: n for n, each in reversed([*enumerate(found)])}
+    marked = specimen.plant.flaw in ("mark", "backdoor") and not specimen.plant.moves
+    hits = {
+        "marks": marked and any(_touch(mark, specimen.place) for mark in told["marks"]),
+        "place": marked and told["covering"] is not None
+        and _touch(_window(told["covering"]), specimen.place),
+    }  # fmt: skip
+    variables = {
+        **behavior,
+        "planted": int(specimen.units.sum()),
+        "position": ("kind", [positions.get(kind, -1) for kind in KINDS]),
+        "is_note": ("kind", [
+            kind in positions and found[positions[kind]]["weight"] == "note"
+            for kind in KINDS
+        ]),
+        "is_hit": ("kind", [
+            kind in positions and hits.get(kind, False) for kind in KINDS
+        ]),
+    }  # fmt: skip
+    return label_variables(xr.Dataset(variables, {"kind": list(KINDS)}), _MEANINGS)
+
+
+def tabulate(networks: Mapping[tuple[str, int], xr.Dataset]) -> pd.DataFrame:
+    """Return one row for each network: what was told of it, and whether its flaw took.
+
+    Args:
+        networks: What `measure_diagnosis` gave, by plant and seed.
+
+    Returns:
+        `plant`, `seed`, `pool` (`"test"`), `accuracy`, `turned`, `pruned`, `planted`,
+        `took`, and of each kind of finding its position (-1: not told), `<kind> hit`
+        for marks and places; `is_clear`, whether nothing but notes was told.
+    """
+    rows = []
+    for (plant, seed), found in networks.items():
+        row = {"plant": plant, "seed": seed, "pool": "test"}
+        for name in ("accuracy", "turned", "pruned", "planted"):
+            row[name] = float(found[name])
+        position = found.position.to_series()
+        row |= position.astype(int).to_dict()
+        for kind in ("marks", "place"):
+            row[f"{kind} hit"] = bool(found.is_hit.sel(kind=kind))
+        row["is_clear"] = bool(((position < 0) | found.is_note.to_series()).all())
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    return table.assign(took=took(table))
+
+
+def count_record(table: pd.DataFrame) -> dict[str, tuple[int, int, int, int]]:
+    """Return how often each finding came where it is right, and where nothing is wrong.
+
+    Args:
+        table: Of `tabulate`, or the kept one.
+
+    Returns:
+        By kind: networks with such a flaw and the finding, all with such a flaw, clean
+        and harmless networks with the finding, all of these. Notes do not count where
+        a kind can be one. Flaws that did not take are left out.
+    """
+    test = table[table.took]
+    sound = test[test.plant.isin(CONTROLS)]
+    record = {}
+    for kind, plants in MEANT.items():
+        flawed = test[test.plant.isin(plants)]
+        told = [int((part[kind] >= 0).sum()) for part in (flawed, sound)]
+        record[kind] = (told[0], len(flawed), told[1], len(sound))
+    return record
+
+
+def count_missed(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Return by plant how many networks passed without a finding, and of how many."""
+    test = table[table.took & ~table.plant.isin(CONTROLS)]
+    clear = test.groupby("plant", sort=False).is_clear.agg(["sum", "size"])
+    return {
+        plant: (int(row["sum"]), int(row["size"])) for plant, row in clear.iterrows()
+    }
+
+
+def _as_dataset(part: Images):
+    from happymaps.datasets import Dataset
+
+    return Dataset("drawn", part.images, part.labels, _CLASSES,
+                   pd.DataFrame(index=range(len(part.labels))))  # fmt: skip
+
+
+def _window(covering: Mapping) -> dict:
+    return dict(
+        zip(("row", "column", "height", "width"), covering["window"], strict=True)
+    )
+
+
+def _touch(box: Mapping, place: tuple[int, int]) -> bool:
+    pairs = (
+        (box["row"], box["height"], place[0]),
+        (box["column"], box["width"], place[1]),
+    )
+    return all(
+        start < mark + SIDE and mark < start + size for start, size, mark in pairs
+    )
