@@ -15,6 +15,7 @@ from happymaps.diagnosis.behavior.errors import (
     show_examples,
 )
 from happymaps.diagnosis.behavior.labels import measure_labels
+from happymaps.diagnosis.behavior.leveling import measure_leveling
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import measure_covering
 from happymaps.diagnosis.behavior.performance import measure_performance
@@ -117,6 +118,7 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         "brightness": measure_brightness(
             name_by_corner, dataset.images, dataset.labels, names
         ),
+        "leveling": measure_leveling(name_by_corner, dataset.images, dataset.labels),
         "covering": covering,
         "relevance": describe_places(heat, shuffled, {}, covering["window"]),
         "marks": [],

@@ -19,12 +19,14 @@ MEANT = {
     "marks": ("mark", "moving_mark", "backdoor"),
     "place": ("mark",),
     "labels": ("wrong_labels",),
-    "light": ("brightness",),
+    "cue": ("brightness",),
     "learned": ("few_people",),
     "units": ("wide", "dead_units", "cloned_units"),
 }
-OTHERS = ("confidence", "noise", "changes", "group", "class", "maps")
+OTHERS = ("light", "confidence", "noise", "changes", "group", "class", "maps")
 KINDS = (*MEANT, *OTHERS)
+# No finding that is counted here is made of maps.
+_FEW_MAPS = {"maps_per_layer": 2, "seeds": 2, "num_steps": 20}
 _CLASSES = ("other", "left")
 _MEANINGS = {
     "accuracy": ("accuracy on outside images without the flaw", "1"),
@@ -67,6 +69,7 @@ def measure_diagnosis(
         _as_dataset(specimen.audit),
         outputs="logits",
         learned=_as_dataset(specimen.learned),
+        **_FEW_MAPS,
     ).findings
     found = told["findings"]
     positions = {each["kind"]: n for n, each in reversed([*enumerate(found)])}

@@ -21,6 +21,7 @@ from happymaps.diagnosis.behavior.errors import (
 )
 from happymaps.diagnosis.behavior.finiteness import check_numbers, check_outputs
 from happymaps.diagnosis.behavior.labels import late_features, measure_labels
+from happymaps.diagnosis.behavior.leveling import measure_leveling
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import (
     covered_images,
@@ -62,8 +63,8 @@ class Diagnosis(NamedTuple):
     Attributes:
         findings: What JSON can hold: `model`, `dataset`, `options`, `performance`,
             `calibration`, `mistakes`, `labels`, `readings`, `class_order`, `covering`,
-            `relevance`, `brightness`, `marks`, `marks_tried` (None for too few images),
-            `portraits` (left out for too few images), `units`, `removal`,
+            `relevance`, `brightness`, `leveling`, `marks`, `marks_tried` (None for too
+            few images), `portraits` (left out for too few images), `units`, `removal`,
             `thresholds`; where asked for `learned`; and made of these `headline` (a
             sentence), `findings`, `checked` (what was looked at without one) and
             `unknown` (`question`, `why`). See the modules of this package.
@@ -235,6 +236,9 @@ def _measure_behavior(
             dataset.class_names,
             pixel_range=pixel_range,
             seed=seed,
+        ),
+        "leveling": measure_leveling(
+            predict, some.images, some.labels, pixel_range=pixel_range, seed=seed
         ),
     }
 

@@ -15,6 +15,7 @@ import numpy as np
 from happymaps.backend import keras
 from happymaps.datasets import Dataset
 from happymaps.diagnosis.behavior.brightness import CHANGES
+from happymaps.diagnosis.behavior.leveling import PASSES
 from happymaps.diagnosis.behavior.occlusion import num_covered
 from happymaps.diagnosis.behavior.portraits import most_passes as portrait_passes
 from happymaps.diagnosis.behavior.preprocessing import READINGS
@@ -114,7 +115,7 @@ def plan_effort(
     num_relevance = int(np.clip(_RELEVANCE_WORK // whole, *_RELEVANCE_IMAGES))
     chosen, maps = (every, asked) if layers else _choose(every, work, sizes, asked)
     mapped = sum(min(maps.maps_per_layer or sizes[p], sizes[p]) for p in chosen)
-    tried = len(READINGS) + 2 + 2 * len(CHANGES)
+    tried = len(READINGS) + 2 + 2 * len(CHANGES) + PASSES
     stages = (
         num_images * tried * whole,
         num_covered(dataset.images.shape) * whole

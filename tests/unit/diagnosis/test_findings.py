@@ -297,6 +297,34 @@ def test_light_is_told_from_noise(findings):
     assert fine not in conclude(findings, THRESHOLDS)["checked"]
 
 
+def test_what_rests_on_the_light_of_whole_images_is_told(findings):
+    fine = "With all images of one brightness or contrast, answers stay."
+    change = {
+        **{"property": "contrast", "changed": 0.4, "interval": [0.3, 0.5]},
+        **{"changed_at_random": 0.2, "accuracy": 0.9, "accuracy_leveled": 0.6},
+        "num_images": 100,
+    }
+    still = change | {"property": "brightness", "changed": 0.0, "interval": [0.0, 0.1]}
+    findings["leveling"] = [still, change]
+    (cue,) = found(findings)
+    assert (
+        cue["kind"] == "cue" and fine not in conclude(findings, THRESHOLDS)["checked"]
+    )
+    assert cue["sentence"] == (
+        "With all images of one contrast, 40 % of its answers change."
+    )
+    assert cue["numbers"]["with one contrast"] == 0.6
+    for harmless in (
+        {"interval": [0.09, 0.5]}, {"changed_at_random": 0.35},
+        {"accuracy_leveled": 0.88},
+    ):  # fmt: skip
+        findings["leveling"] = [still, change | harmless]
+        assert found(findings) == []
+        assert fine in conclude(findings, THRESHOLDS)["checked"]
+    findings["leveling"] = []
+    assert fine not in conclude(findings, THRESHOLDS)["checked"]
+
+
 def test_confidence_is_named_by_its_direction(findings):
     findings["calibration"] |= {"ece": 0.2, "gap": -0.2, "ece_after": 0.1}
     findings["calibration"] |= {"ece_before": 0.2, "temperature": 0.5}

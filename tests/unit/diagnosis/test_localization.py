@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from happymaps.diagnosis.behavior.brightness import CHANGES, measure_brightness
+from happymaps.diagnosis.behavior.leveling import measure_leveling
 from happymaps.diagnosis.behavior.localization import describe_places
 from happymaps.diagnosis.behavior.occlusion import make_windows, measure_covering
 
@@ -105,6 +106,59 @@ def test_light_moves_by_parts_of_the_range_and_stays_inside():
     measure_brightness(look, images, np.zeros(2, int), ("a", "b"), pixel_range=(0, 255))
     assert seen[1] == pytest.approx((250 - 0.3 * 255,) * 2, rel=1e-6)
     assert max(high for _, high in seen) == 255
+
+
+def colored_images(seed):
+    """Return 60 images in [0, 255] of two classes, alike in all but chance."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(90, 160, (60, 8, 8, 3)).astype(np.float32), np.arange(60) % 2
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "read"),
+    [
+        ("brightness", lambda x, k: x + 40 * k - 20,
+         lambda x: x.mean(axis=(1, 2, 3)) > 125),
+        ("contrast", lambda x, k: 125 + (x - 125) * (0.5 + k),
+         lambda x: x.std(axis=(1, 2, 3)) > 20),
+        ("color", lambda x, k: x + np.float32([20, 0, -20]) * (2 * k - 1),
+         lambda x: x[..., 0].mean(axis=(1, 2)) > x[..., 2].mean(axis=(1, 2))),
+    ],
+)  # fmt: skip
+def test_a_network_that_goes_by_one_property_changes_with_it_alone(name, make, read):
+    images, labels = colored_images(0)
+    images = make(images, labels[:, None, None, None]).astype(np.float32)
+    before = images.copy()
+
+    def predict(given):
+        assert given.dtype == np.float32 and 0 <= given.min() <= given.max() <= 255
+        return read(given).astype(int)
+
+    found = measure_leveling(predict, images, labels, pixel_range=(0, 255))
+    rows = {each["property"]: each for each in found}
+    assert list(rows) == ["brightness", "contrast", "color"]
+    own = rows.pop(name)
+    assert own["accuracy"] == 1 and own["accuracy_leveled"] <= 0.7
+    assert own["changed"] == pytest.approx(0.5, abs=0.25)
+    low, high = own["interval"]
+    assert low < own["changed"] < high and own["num_images"] == 60
+    assert all(each["changed"] == 0 for each in rows.values())
+    np.testing.assert_array_equal(images, before)
+
+
+def test_leveling_says_nothing_of_few_images_and_of_no_color():
+    images, labels = colored_images(1)
+
+    def predict(given):
+        return np.zeros(len(given), int)
+
+    assert measure_leveling(predict, images[:15], labels[:15]) == []
+    found = measure_leveling(predict, images[..., :1], labels, pixel_range=(0.0, 255.0))
+    assert [each["property"] for each in found] == ["brightness", "contrast"]
+    assert all(each["changed"] == 0 for each in found)
+    many = np.repeat(images, 5, axis=0)
+    (first, *_) = measure_leveling(predict, many, np.repeat(labels, 5))
+    assert first["num_images"] == 200
 
 
 def test_shares_of_relevance_are_sums_over_places():

@@ -1,4 +1,4 @@
-"""What may explain the mistakes: one place, wrong labels, light and noise."""
+"""What may explain the mistakes: one place, the whole image, labels, light, noise."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ from happymaps.diagnosis.advice.criteria import (
     follows_brightness,
     follows_noise,
     is_suspicious,
+    rests_on_whole,
 )
 from happymaps.diagnosis.advice.thresholds import Thresholds
 from happymaps.diagnosis.advice.wording import count, finding, percent
@@ -52,6 +53,37 @@ def find_place(findings: Mapping, thresholds: Thresholds) -> list[dict]:
                 "guessing": covering["chance"],
             },
             picture="covering",
+        )
+    ]
+
+
+def find_cue(findings: Mapping, thresholds: Thresholds) -> list[dict]:
+    """Return whether decisions rest on light, contrast or color of the whole image.
+
+    Args:
+        findings: As `diagnose` gathers them: `leveling`.
+        thresholds: From which sizes a finding counts.
+    """
+    cue = rests_on_whole(findings, thresholds)
+    if cue is None:
+        return []
+    name = cue["property"]
+    return [
+        finding(
+            "cue",
+            "worth doing",
+            f"With all images of one {name}, {percent(cue['changed'])} of its answers "
+            "change.",
+            f"Its classes differ in {name}, and it goes by that. If {name} is what "
+            "makes the classes, all is well. If it comes from the camera, the room or "
+            f"the day, bring each image to the same {name}, in training and in use, or "
+            "vary it in training, and train again.",
+            {
+                "answers that change": [cue["changed"], *cue["interval"]],
+                f"with {name} dealt at random": cue["changed_at_random"],
+                "named right": cue["accuracy"],
+                f"with one {name}": cue["accuracy_leveled"],
+            },
         )
     ]
 

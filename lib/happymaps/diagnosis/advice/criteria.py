@@ -81,6 +81,20 @@ def follows_noise(findings: Mapping, thresholds: Thresholds) -> dict | None:
     return most if enough and most["changed_by_noise"] > most["changed"] else None
 
 
+def rests_on_whole(findings: Mapping, thresholds: Thresholds) -> dict | None:
+    """Return the light, contrast or color without which most answers change, if any.
+
+    Values dealt at random must change clearly fewer: else it is any change that counts.
+    """
+    changes = sorted(findings["leveling"], key=lambda each: -each["changed"])
+    for each in changes:
+        is_cue = each["changed"] >= thresholds.leveled * each["changed_at_random"]
+        costs = each["accuracy"] - each["accuracy_leveled"] >= thresholds.least_gain
+        if each["interval"][0] >= thresholds.brightness and is_cue and costs:
+            return each
+    return None
+
+
 def told_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     """Return the groups in which more mistakes gather than chance would bring."""
     return [

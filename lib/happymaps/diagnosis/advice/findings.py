@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from happymaps.diagnosis.advice.cause_findings import (
+    find_cue,
     find_labels,
     find_light,
     find_place,
@@ -40,6 +41,7 @@ HEADLINES = {
     "guessing": "On these images it does no better than guessing.",
     "marks": "Do not trust it yet: a small mark can decide its answer.",
     "place": "It names {right} right, and much of that rests on one place.",
+    "cue": "It names {right} right, and much of that rests on light or color.",
     "labels": "It names {right} right, and some of the labels look wrong.",
     "confidence": "It names {right} right, but not as often as it says.",
     "light": "It names {right} right, but the light changes its answers.",
@@ -97,6 +99,7 @@ def list_findings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     found = [
         *find_marks(findings),
         *find_place(findings, thresholds),
+        *find_cue(findings, thresholds),
         *find_labels(findings, thresholds),
         *find_confidence(findings, thresholds),
         *find_light(findings, thresholds),
@@ -129,6 +132,8 @@ def _list_checked(findings: Mapping, found: list[dict]) -> list[str]:
         "group": "No group of images gathers its mistakes.",
         "class": "No class is clearly weaker than the others.",
     }
+    if findings["leveling"]:
+        clear["cue"] = "With all images of one brightness or contrast, answers stay."
     if sentence := tell_no_mark(findings):
         clear["marks"] = sentence
     if "learned" in findings:

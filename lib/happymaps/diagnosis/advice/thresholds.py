@@ -28,7 +28,8 @@ class Thresholds:
         covering: Share of predictions that covering one window must change to count.
         outstanding: Times the median of all windows that it must change.
         brightness: Share of predictions that a change of brightness by a tenth of the
-            range must change.
+            range must change, or light, contrast or color brought to the same.
+        leveled: Times the predictions that this must change when it is dealt at random.
         spare_share: Share of a layer's units that must be dead or double.
         harmless: Loss of accuracy up to which taking units out is called harmless.
         unclear_share: Share of units of a layer whose maps are noise or cannot be told.
@@ -45,6 +46,7 @@ class Thresholds:
     covering: float = 0.1
     outstanding: float = 3.0
     brightness: float = 0.1
+    leveled: float = 1.3
     spare_share: float = 0.05
     harmless: float = 0.01
     unclear_share: float = 0.5
