@@ -10,6 +10,7 @@ from experiments.experiment7.measures.plants import SIDE, Images
 from experiments.experiment7.measures.specimens import make_specimen, measure_behavior
 from happymaps.base.sweepable import sweepable
 from happymaps.base.variable_labels import label_variables
+from happymaps.diagnosis.advice.track_record import Record
 
 # What a finding is about: the plants of which it would be the right one.
 MEANT = {
@@ -27,7 +28,7 @@ OTHERS = ("light", "confidence", "noise", "changes", "group", "class", "maps")
 KINDS = (*MEANT, *OTHERS)
 # No finding that is counted here is made of maps.
 _FEW_MAPS = {"maps_per_layer": 2, "seeds": 2, "num_steps": 20}
-_CLASSES = ("other", "left")
+CLASSES = ("other", "left")
 _MEANINGS = {
     "accuracy": ("accuracy on outside images without the flaw", "1"),
     "turned": ("share of the other class that mark or light turns", "1"),
@@ -120,6 +121,14 @@ def tabulate(networks: Mapping[tuple[str, int], xr.Dataset]) -> pd.DataFrame:
     return table.assign(took=took(table))
 
 
+def is_right(table: pd.DataFrame) -> pd.Series:
+    """Return of each network whether a finding was told that is about its flaw."""
+    right = [
+        (table[kind] >= 0) & table.plant.isin(plants) for kind, plants in MEANT.items()
+    ]
+    return pd.concat(right, axis=1).any(axis=1)
+
+
 def count_record(table: pd.DataFrame) -> dict[str, tuple[int, int, int, int]]:
     """Return how often each finding came where it is right, and where nothing is wrong.
 
@@ -141,6 +150,18 @@ def count_record(table: pd.DataFrame) -> dict[str, tuple[int, int, int, int]]:
     return record
 
 
+def tell_records(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `count_record` by kind, with the share of such findings that are right.
+
+    That share is of networks of which a tenth have such a flaw.
+    """
+    rows = {}
+    for kind, counts in count_record(table).items():
+        record = Record(kind, *counts)
+        rows[kind] = record._asdict() | {"value": record.predictive_value()}
+    return pd.DataFrame(rows).T.drop(columns="about")
+
+
 def count_missed(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """Return by plant how many networks passed without a finding, and of how many."""
     test = table[table.took & ~table.plant.isin(CONTROLS)]
@@ -153,7 +174,7 @@ def count_missed(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
 def _as_dataset(part: Images):
     from happymaps.datasets import Dataset
 
-    return Dataset("drawn", part.images, part.labels, _CLASSES,
+    return Dataset("drawn", part.images, part.labels, CLASSES,
                    pd.DataFrame(index=range(len(part.labels))))  # fmt: skip
 
 

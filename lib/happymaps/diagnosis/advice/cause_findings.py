@@ -80,7 +80,7 @@ def find_cue(findings: Mapping, thresholds: Thresholds) -> list[dict]:
             "vary it in training, and train again.",
             {
                 "answers that change": [cue["changed"], *cue["interval"]],
-                f"with {name} dealt at random": cue["changed_at_random"],
+                "with these changes dealt at random": cue["changed_at_random"],
                 "named right": cue["accuracy"],
                 f"with one {name}": cue["accuracy_leveled"],
             },

@@ -84,7 +84,7 @@ def follows_noise(findings: Mapping, thresholds: Thresholds) -> dict | None:
 def rests_on_whole(findings: Mapping, thresholds: Thresholds) -> dict | None:
     """Return the light, contrast or color without which most answers change, if any.
 
-    Values dealt at random must change clearly fewer: else it is any change that counts.
+    The same changes dealt at random must do clearly less: else it is any that counts.
     """
     changes = sorted(findings["leveling"], key=lambda each: -each["changed"])
     for each in changes:

@@ -21,6 +21,7 @@ from happymaps.diagnosis.advice.mark_findings import (
     tell_no_mark,
 )
 from happymaps.diagnosis.advice.thresholds import Thresholds
+from happymaps.diagnosis.advice.track_record import tell_missed, tell_record
 from happymaps.diagnosis.advice.unit_findings import find_units
 from happymaps.diagnosis.advice.weakness_findings import (
     find_classes,
@@ -62,14 +63,16 @@ def conclude(findings: Mapping, thresholds: Thresholds) -> dict:
 
     Returns:
         `headline`: one sentence; `findings`, see `list_findings`; `checked`: what was
-        looked at without a finding, in sentences; `unknown`: what cannot be told; and
-        the `thresholds`.
+        looked at without a finding, in sentences; `missed`: where nothing but notes was
+        found, which flaws such a diagnosis missed in a benchmark, else empty;
+        `unknown`: what cannot be told; and the `thresholds`.
     """
     found = list_findings(findings, thresholds)
     return {
         "headline": _open(findings, found),
         "findings": found,
         "checked": _list_checked(findings, found),
+        "missed": "" if _kinds_told(found) else tell_missed(),
         "unknown": list_unknown(findings, thresholds),
         "thresholds": dataclasses.asdict(thresholds),
     }
@@ -91,11 +94,14 @@ def list_findings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         int is a count, a float a share, three floats a share with its 95 % interval;
         `picture`, the name of one among the pictures of the diagnosis, `"calibration"`
         or `"brightness"` for a chart, or empty; `images`: which images show it, as
-        `happymaps.diagnosis.behavior.errors.pick_examples` reads it.
+        `happymaps.diagnosis.behavior.errors.pick_examples` reads it; `record`: how
+        often such a finding was right in a benchmark, or empty.
     """
-    feeding = find_feeding(findings, thresholds)
-    if feeding:
-        return feeding
+    found = find_feeding(findings, thresholds) or _find_causes(findings, thresholds)
+    return [each | {"record": tell_record(each["kind"])} for each in found]
+
+
+def _find_causes(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     found = [
         *find_marks(findings),
         *find_place(findings, thresholds),
@@ -112,8 +118,13 @@ def list_findings(findings: Mapping, thresholds: Thresholds) -> list[dict]:
     return sorted(found, key=lambda each: _WEIGHTS.index(each["weight"]))
 
 
+def _kinds_told(found: list[dict]) -> list[str]:
+    """Return the kinds of findings that are more than notes."""
+    return [each["kind"] for each in found if each["weight"] != "note"]
+
+
 def _open(findings: Mapping, found: list[dict]) -> str:
-    told = [each["kind"] for each in found if each["weight"] != "note"]
+    told = _kinds_told(found)
     right = percent(findings["performance"]["accuracy"])
     return HEADLINES[told[0] if told else _NOTHING].format(right=right)
 

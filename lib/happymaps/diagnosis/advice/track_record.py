@@ -62,6 +62,8 @@ def tell_record(kind: str) -> str:
 
 def tell_missed() -> str:
     """Return which flaws a diagnosis without a finding may have missed."""
+    if not MISSED:
+        return ""
     missed = {name: pair for name, pair in MISSED.items() if pair[0] / pair[1] >= 0.2}
     worst = sorted(missed.items(), key=lambda each: -each[1][0] / each[1][1])
     total, all_of = (sum(each) for each in zip(*MISSED.values(), strict=True))

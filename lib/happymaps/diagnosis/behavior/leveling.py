@@ -28,8 +28,8 @@ def measure_leveling(
 ) -> list[dict]:
     """Return what changes when all images get the same light, contrast or color.
 
-    Beside it stands a control: each image gets the value of another one, dealt at
-    random, which changes images as much and leaves the classes mixed.
+    Beside it stands a control: each image is changed as another one was, at random,
+    which changes images as much and levels nothing.
 
     Args:
         predict: Images as the network takes them to class indices, shape `(images,)`.
@@ -60,9 +60,9 @@ def measure_leveling(
     for name, (measure, change) in _PROPERTIES.items():
         if name == "color" and pixels.shape[-1] != 3:
             continue
-        own = measure(pixels)
-        leveled = ask(change(pixels, own, own.mean(axis=0, keepdims=True)))
-        dealt = ask(change(pixels, own, rng.permutation(own)))
+        amounts = measure(pixels)
+        leveled = ask(change(pixels, amounts))
+        dealt = ask(change(pixels, rng.permutation(amounts)))
         count = int(np.sum(leveled != now))
         found.append(
             {
@@ -78,31 +78,41 @@ def measure_leveling(
     return found
 
 
-def _brightness(pixels: np.ndarray) -> np.ndarray:
+def _mean(pixels: np.ndarray) -> np.ndarray:
     return pixels.mean(axis=_AXES, keepdims=True)
 
 
-def _contrast(pixels: np.ndarray) -> np.ndarray:
-    return pixels.std(axis=_AXES, keepdims=True)
+def _to_same(values: np.ndarray) -> np.ndarray:
+    """Return what each value lacks of their mean."""
+    return values.mean(axis=0, keepdims=True) - values
 
 
-def _color(pixels: np.ndarray) -> np.ndarray:
-    return pixels.mean(axis=_AXES[:2], keepdims=True) - _brightness(pixels)
+def _lacking_light(pixels: np.ndarray) -> np.ndarray:
+    return _to_same(_mean(pixels))
 
 
-def _shift(pixels: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    return pixels + (wanted - own)
+def _lacking_color(pixels: np.ndarray) -> np.ndarray:
+    return _to_same(pixels.mean(axis=_AXES[:2], keepdims=True) - _mean(pixels))
 
 
-def _stretch(pixels: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    middle = _brightness(pixels)
-    gain = np.minimum(wanted / np.maximum(own, 1e-6), _MOST_GAIN)
-    return middle + (pixels - middle) * gain
+def _lacking_contrast(pixels: np.ndarray) -> np.ndarray:
+    """Return by what to multiply what lies around the mean of each image."""
+    spread = pixels.std(axis=_AXES, keepdims=True)
+    return np.minimum(spread.mean() / np.maximum(spread, 1e-6), _MOST_GAIN)
 
 
-# What is measured, and what gives an image another value of it.
+def _shift(pixels: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    return pixels + amounts
+
+
+def _stretch(pixels: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    middle = _mean(pixels)
+    return middle + (pixels - middle) * gains
+
+
+# What each image lacks of the mean of all, and what gives it to an image.
 _PROPERTIES: Mapping[str, tuple[Callable, Callable]] = {
-    "brightness": (_brightness, _shift),
-    "contrast": (_contrast, _stretch),
-    "color": (_color, _shift),
+    "brightness": (_lacking_light, _shift),
+    "contrast": (_lacking_contrast, _stretch),
+    "color": (_lacking_color, _shift),
 }
