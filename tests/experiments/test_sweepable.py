@@ -18,6 +18,9 @@ PARAMETERS = {
     "experiments.experiment7.measures.what_a_diagnosis_says:measure_diagnosis": (
         "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
     ),
+    "experiments.experiment7.measures.follow_the_page:measure_workflow": (
+        "plant: str = 'mark'; seed: int = 0"
+    ),
     "experiments.experiment7.measures.does_the_repair_help:measure_repair": (
         "dataset: str = 'synthetic_faces'; plant: str = 'mark'; seed: int = 0"
     ),
