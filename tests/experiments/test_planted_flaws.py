@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.experiment7.measures import observers, plants, specimens
+from experiments.experiment7.measures import (
+    observers,
+    plants,
+    specimens,
+    what_a_diagnosis_says,
+)
 from experiments.experiment7.measures.detection import (
     KEPT,
     dealt_at_random,
@@ -15,7 +20,20 @@ from experiments.experiment7.measures.detection import (
 )
 from experiments.experiment7.measures.does_the_repair_help import vary
 from experiments.experiment7.measures.drawing import draw_parts
+from experiments.experiment7.measures.follow_the_page import (
+    cover,
+    level_contrast,
+    level_light,
+    measure_workflow,
+)
 from experiments.experiment7.measures.plants import PLANTS, Images, spoil
+from happymaps.diagnosis.advice.track_record import (
+    MISSED,
+    RECORDS,
+    Record,
+    tell_missed,
+    tell_record,
+)
 
 PLACE = (5, 7)
 
@@ -183,10 +201,69 @@ def test_what_is_exchanged_between_images_stays_in_its_region(faces):
     assert found.images[inside].sum() == pytest.approx(marked.images[inside].sum())
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_the_kept_tables_are_those_that_the_numbers_are_of(name):
-    table = read_scores(name)
-    assert len(table.groupby(["plant", "seed"])) >= 100
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("scores", 100), ("repairs", 100), ("diagnoses", 100), ("workflows", 18)],
+)
+def test_the_kept_tables_are_those_that_the_numbers_are_of(name, least):
+    table = read_scores(f"{name}.parquet")
+    assert len(table.groupby(["plant", "seed"])) >= least
+    assert len(KEPT) == 4
+
+
+def told_of(plant, **positions):
+    """Return a row of `tabulate` of a network in which the flaw took."""
+    row = dict.fromkeys(what_a_diagnosis_says.KINDS, -1) | positions
+    return {"plant": plant, "took": True, "is_clear": not positions} | row
+
+
+def test_findings_are_counted_where_they_are_right_and_where_they_are_not():
+    table = pd.DataFrame([
+        told_of("mark", place=0), told_of("mark"), told_of("mark", units=1),
+        told_of("mark", place=0) | {"took": False},
+        told_of("clean", units=0), told_of("clean"), told_of("benign", place=2),
+    ])  # fmt: skip
+    record = what_a_diagnosis_says.count_record(table)
+    assert record["place"] == (1, 3, 1, 3)
+    assert record["units"] == (0, 0, 1, 3)
+    assert what_a_diagnosis_says.count_missed(table) == {"mark": (2, 3)}
+    right = what_a_diagnosis_says.is_right(table)
+    assert right.tolist() == [True, False, False, True, False, False, False]
+
+
+def test_what_a_page_says_of_its_findings_is_what_the_kept_table_holds():
+    table = read_scores("diagnoses.parquet")
+    counted = what_a_diagnosis_says.count_record(table)
+    assert set(counted) - set(RECORDS) == {"guessing", "learned", "units"}
+    for kind, each in RECORDS.items():
+        assert tuple(each)[1:] == counted[kind]
+    missed = what_a_diagnosis_says.count_missed(table)
+    assert sorted(MISSED.values()) == sorted(missed.values())
+    for kind, each in RECORDS.items():
+        assert f"told of {each.told} of {each.flawed}" in tell_record(kind)
+    assert tell_record("confidence") == ""
+    total = sum(count for count, _ in missed.values())
+    assert f"{total} got no finding about it" in tell_missed()
+
+
+def test_a_predictive_value_is_that_of_bayes():
+    # 9.5 of 10 and .5 of 20, of a tenth: .095 / (.095 + .0225).
+    record = Record("a flaw", 9, 9, 0, 19)
+    assert record.predictive_value() == pytest.approx(0.095 / (0.095 + 0.0225))
+    assert record.predictive_value(0.5) == pytest.approx(0.95 / (0.95 + 0.025))
+
+
+def test_what_a_page_advises_is_done_to_images():
+    images = np.random.default_rng(0).uniform(0.3, 0.7, (5, 8, 9, 1)).astype("float32")
+    covered = cover(images, (2, 3, 4, 5))
+    assert (covered != images).any(axis=(0, 3)).sum() == 20
+    assert (covered[:, 2:6, 3:8] == covered[:1, 2:6, 3:8]).all()
+    light = level_light(images * 0.5 + np.linspace(0, 0.3, 5).reshape(-1, 1, 1, 1))
+    np.testing.assert_allclose(light.mean(axis=(1, 2, 3)), 0.5, atol=1e-5)
+    contrast = level_contrast(images)
+    np.testing.assert_allclose(contrast.std(axis=(1, 2, 3)), 0.2, atol=2e-2)
+    with pytest.raises(ValueError, match=r"plant must be one of mark, .*'wide'"):
+        measure_workflow(plant="wide")
 
 
 def test_another_table_is_refused():

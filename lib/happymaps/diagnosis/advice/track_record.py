@@ -41,9 +41,11 @@ class Record(NamedTuple):
         return found / (found + false)
 
 
+# Of findings that name a cause. Others, such as units that could go, say what was
+# measured, which is so in a sound network, too.
 RECORDS: dict[str, Record] = {}
 
-# What was planted, to networks with it of which nothing was told, and of how many.
+# What was planted, to networks with it that got no finding about it, and of how many.
 MISSED: dict[str, tuple[int, int]] = {}
 
 
@@ -68,7 +70,7 @@ def tell_missed() -> str:
     worst = sorted(missed.items(), key=lambda each: -each[1][0] / each[1][1])
     total, all_of = (sum(each) for each in zip(*MISSED.values(), strict=True))
     return (
-        f"Of {count(all_of, 'network')} that were given a flaw, {total} passed "
-        "without a finding, most often "
+        f"Of {count(all_of, 'network')} that were given a flaw, {total} got no finding "
+        f"about it, most often "
         f"{listing([f'{name} ({n} of {of})' for name, (n, of) in worst])}."
     )

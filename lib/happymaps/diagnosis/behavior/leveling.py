@@ -14,6 +14,7 @@ from happymaps.evidence.claims import proportion_interval
 _LEAST_IMAGES = 16
 _MOST_IMAGES = 200
 PASSES = 6  # of these images, at most
+_AT_ONCE = 50
 _MOST_GAIN = 4.0  # of contrast: flat images would become noise
 _AXES = (1, 2, 3)
 
@@ -50,19 +51,26 @@ def measure_leveling(
     if len(chosen) < _LEAST_IMAGES:
         return []
     low, high = pixel_range
-    pixels, labels = (images[chosen] - low) / (high - low), labels[chosen]
+    images, labels = images[chosen], labels[chosen]
 
-    def ask(changed: np.ndarray) -> np.ndarray:
-        inside = low + (high - low) * np.clip(changed, 0, 1)
-        return predict(inside.astype(np.float32))
+    def to_pixels(part: slice) -> np.ndarray:
+        return (images[part] - low) / (high - low)
 
-    now, found = predict(images[chosen]), []
-    for name, (measure, change) in _PROPERTIES.items():
-        if name == "color" and pixels.shape[-1] != 3:
+    def ask(change: Callable, amounts: np.ndarray) -> np.ndarray:
+        answers = []
+        for part in _parts(len(images)):
+            pixels = np.clip(change(to_pixels(part), amounts[part]), 0, 1)
+            answers.append(predict((low + (high - low) * pixels).astype(np.float32)))
+        return np.concatenate(answers)
+
+    now, found = predict(images), []
+    for name, (measure, lack, change) in _PROPERTIES.items():
+        if name == "color" and images.shape[-1] != 3:
             continue
-        amounts = measure(pixels)
-        leveled = ask(change(pixels, amounts))
-        dealt = ask(change(pixels, rng.permutation(amounts)))
+        own = [measure(to_pixels(part)) for part in _parts(len(images))]
+        amounts = lack(np.concatenate(own))
+        leveled = ask(change, amounts)
+        dealt = ask(change, rng.permutation(amounts))
         count = int(np.sum(leveled != now))
         found.append(
             {
@@ -78,27 +86,29 @@ def measure_leveling(
     return found
 
 
+def _parts(count: int) -> list[slice]:
+    """Return slices of a few images: large ones are not all copied at once."""
+    return [slice(first, first + _AT_ONCE) for first in range(0, count, _AT_ONCE)]
+
+
 def _mean(pixels: np.ndarray) -> np.ndarray:
     return pixels.mean(axis=_AXES, keepdims=True)
 
 
-def _to_same(values: np.ndarray) -> np.ndarray:
-    """Return what each value lacks of their mean."""
-    return values.mean(axis=0, keepdims=True) - values
+def _deviation(pixels: np.ndarray) -> np.ndarray:
+    return pixels.std(axis=_AXES, keepdims=True)
 
 
-def _lacking_light(pixels: np.ndarray) -> np.ndarray:
-    return _to_same(_mean(pixels))
+def _cast(pixels: np.ndarray) -> np.ndarray:
+    return pixels.mean(axis=_AXES[:2], keepdims=True) - _mean(pixels)
 
 
-def _lacking_color(pixels: np.ndarray) -> np.ndarray:
-    return _to_same(pixels.mean(axis=_AXES[:2], keepdims=True) - _mean(pixels))
+def _difference(own: np.ndarray) -> np.ndarray:
+    return own.mean(axis=0, keepdims=True) - own
 
 
-def _lacking_contrast(pixels: np.ndarray) -> np.ndarray:
-    """Return by what to multiply what lies around the mean of each image."""
-    spread = pixels.std(axis=_AXES, keepdims=True)
-    return np.minimum(spread.mean() / np.maximum(spread, 1e-6), _MOST_GAIN)
+def _ratio(own: np.ndarray) -> np.ndarray:
+    return np.minimum(own.mean() / np.maximum(own, 1e-6), _MOST_GAIN)
 
 
 def _shift(pixels: np.ndarray, amounts: np.ndarray) -> np.ndarray:
@@ -110,9 +120,9 @@ def _stretch(pixels: np.ndarray, gains: np.ndarray) -> np.ndarray:
     return middle + (pixels - middle) * gains
 
 
-# What each image lacks of the mean of all, and what gives it to an image.
-_PROPERTIES: Mapping[str, tuple[Callable, Callable]] = {
-    "brightness": (_lacking_light, _shift),
-    "contrast": (_lacking_contrast, _stretch),
-    "color": (_lacking_color, _shift),
+# What is measured of an image, what that lacks of the mean of all, what gives it.
+_PROPERTIES: Mapping[str, tuple[Callable, Callable, Callable]] = {
+    "brightness": (_mean, _difference, _shift),
+    "contrast": (_deviation, _ratio, _stretch),
+    "color": (_cast, _difference, _shift),
 }
