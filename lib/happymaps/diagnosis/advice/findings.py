@@ -71,7 +71,7 @@ def conclude(findings: Mapping, thresholds: Thresholds) -> dict:
     return {
         "headline": _open(findings, found),
         "findings": found,
-        "checked": _list_checked(findings, found),
+        "checked": _list_checked(findings, found, thresholds),
         "missed": "" if _kinds_told(found) else tell_missed(),
         "unknown": list_unknown(findings, thresholds),
         "thresholds": dataclasses.asdict(thresholds),
@@ -129,7 +129,9 @@ def _open(findings: Mapping, found: list[dict]) -> str:
     return HEADLINES[told[0] if told else _NOTHING].format(right=right)
 
 
-def _list_checked(findings: Mapping, found: list[dict]) -> list[str]:
+def _list_checked(
+    findings: Mapping, found: list[dict], thresholds: Thresholds
+) -> list[str]:
     kinds = {each["kind"] for each in found}
     if kinds & set(_FEEDING):
         return []
@@ -143,8 +145,11 @@ def _list_checked(findings: Mapping, found: list[dict]) -> list[str]:
         "group": "No group of images gathers its mistakes.",
         "class": "No class is clearly weaker than the others.",
     }
-    if findings["leveling"]:
-        clear["cue"] = "With all images of one brightness or contrast, answers stay."
+    changed = [each["changed"] for each in findings["leveling"]]
+    if changed and max(changed) < thresholds.brightness:
+        clear["cue"] = (
+            "Brought to one brightness and contrast, nearly all images keep their names."
+        )
     if sentence := tell_no_mark(findings):
         clear["marks"] = sentence
     if "learned" in findings:
