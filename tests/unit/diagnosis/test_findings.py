@@ -298,7 +298,7 @@ def test_light_is_told_from_noise(findings):
 
 
 def test_what_rests_on_the_light_of_whole_images_is_told(findings):
-    fine = "Brought to one brightness and contrast, nearly all images keep their names."
+    fine = "Brought to one brightness and contrast, nearly all keep their names."
     change = {
         **{"property": "contrast", "changed": 0.4, "interval": [0.3, 0.5]},
         **{"changed_at_random": 0.2, "accuracy": 0.9, "accuracy_leveled": 0.6},

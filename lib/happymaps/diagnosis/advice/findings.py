@@ -148,7 +148,7 @@ def _list_checked(
     changed = [each["changed"] for each in findings["leveling"]]
     if changed and max(changed) < thresholds.brightness:
         clear["cue"] = (
-            "Brought to one brightness and contrast, nearly all images keep their names."
+            "Brought to one brightness and contrast, nearly all keep their names."
         )
     if sentence := tell_no_mark(findings):
         clear["marks"] = sentence
