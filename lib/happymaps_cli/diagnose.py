@@ -3,6 +3,7 @@
 import json
 import math
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ _FOLDER = Path("reports") / "diagnosis"
 _SUMMARY = "summary.json"
 _PDF = "diagnosis.pdf"
 _NUM_PRINTED = 3  # findings
+_TARGET = "facing_left"
 _MARK = {"made_by": "happymaps diagnose"}  # a folder with it may be replaced
 
 
@@ -87,9 +89,7 @@ def diagnose(
             help="What its outputs are. [default: found by itself]",
         ),
     ] = "",
-    target: Annotated[
-        str, typer.Option(help="What faces are labeled for.")
-    ] = "facing_left",
+    target: Annotated[str, typer.Option(help="What faces are labeled for.")] = _TARGET,
     training_images: Annotated[
         str,
         typer.Option(
@@ -115,6 +115,12 @@ def diagnose(
         "channel_order": channel_order,
     }
     parse_image_size(image_size or "", "--image-size")  # before anything is opened
+    again = {
+        "--outputs": outputs,
+        "--image-size": image_size or "",
+        "--target": "" if target == _TARGET else target,
+        "--custom-objects": Path(custom_objects).name if custom_objects else "",
+    }
     path, images = resolve_model(model), resolve_dataset(dataset)
     learned = training_images and resolve_dataset(training_images)
     set_opening(custom_objects=custom_objects, skip_damaged=skip_damaged)
@@ -136,7 +142,7 @@ def diagnose(
             "num_steps": steps,
             "preprocessing": "" if fed.is_range else fed,
             "outputs": outputs,
-            "command": _command(model, dataset),
+            "command": _command(model, dataset, again),
         },
     )
     why_not = _write(found, names, folder, pdf)
@@ -248,13 +254,16 @@ def _check_outputs(outputs: str) -> None:
         )
 
 
-def _command(model: Path, dataset: str) -> str:
+def _command(model: Path, dataset: str, options: Mapping[str, str]) -> str:
     """Return the command as it can be given again; where a path begins is not told."""
     kind, colon, path = dataset.rpartition(":")
     if Path(path).is_absolute():
         path = Path(path).name
     network = model.name if model.is_absolute() else str(model)
-    return shlex.join(["happymaps", "diagnose", network, f"{kind}{colon}{path}"])
+    given = [part for each in options.items() if each[1] for part in each]
+    return shlex.join(
+        ["happymaps", "diagnose", network, f"{kind}{colon}{path}", *given]
+    )
 
 
 def _check_numbers(

@@ -22,11 +22,13 @@ from experiments.experiment7.measures.does_the_repair_help import vary
 from experiments.experiment7.measures.drawing import draw_parts
 from experiments.experiment7.measures.follow_the_page import (
     cover,
+    draw_apart,
     level_contrast,
     level_light,
     measure_workflow,
 )
 from experiments.experiment7.measures.plants import PLANTS, Images, spoil
+from happymaps.diagnosis.advice.findings import HEADLINES
 from happymaps.diagnosis.advice.track_record import (
     MISSED,
     RECORDS,
@@ -214,12 +216,14 @@ def test_the_kept_tables_are_those_that_the_numbers_are_of(name, least):
 def told_of(plant, **positions):
     """Return a row of `tabulate` of a network in which the flaw took."""
     row = dict.fromkeys(what_a_diagnosis_says.KINDS, -1) | positions
-    return {"plant": plant, "took": True, "is_clear": not positions} | row
+    hits = {"marks hit": "marks" in positions, "place hit": "place" in positions}
+    return {"plant": plant, "took": True, "is_clear": not positions} | hits | row
 
 
 def test_findings_are_counted_where_they_are_right_and_where_they_are_not():
     table = pd.DataFrame([
-        told_of("mark", place=0), told_of("mark"), told_of("mark", units=1),
+        told_of("mark", place=0), told_of("mark", units=1),
+        told_of("mark", place=0) | {"place hit": False},
         told_of("mark", place=0) | {"took": False},
         told_of("clean", units=0), told_of("clean"), told_of("benign", place=2),
     ])  # fmt: skip
@@ -238,19 +242,26 @@ def test_what_a_page_says_of_its_findings_is_what_the_kept_table_holds():
     for kind, each in RECORDS.items():
         assert tuple(each)[1:] == counted[kind]
     missed = what_a_diagnosis_says.count_missed(table)
-    assert sorted(MISSED.values()) == sorted(missed.values())
+    assert list(MISSED.values()) == list(missed.values())
     for kind, each in RECORDS.items():
-        assert f"told of {each.told} of {each.flawed}" in tell_record(kind)
+        words = f"told of {each.told} of {each.flawed} with {each.about}"
+        assert (words in tell_record(kind)) == bool(each.told)
     assert tell_record("confidence") == ""
     total = sum(count for count, _ in missed.values())
     assert f"{total} got no finding about it" in tell_missed()
 
 
 def test_a_predictive_value_is_that_of_bayes():
-    # 9.5 of 10 and .5 of 20, of a tenth: .095 / (.095 + .0225).
-    record = Record("a flaw", 9, 9, 0, 19)
-    assert record.predictive_value() == pytest.approx(0.095 / (0.095 + 0.0225))
-    assert record.predictive_value(0.5) == pytest.approx(0.95 / (0.95 + 0.025))
+    # Wilson: 10 of 10 is .722 to 1, 2 of 20 is .028 to .301.
+    low, high = Record("a flaw", 10, 10, 2, 20).predictive_interval()
+    assert low == pytest.approx(0.0722 / (0.0722 + 0.9 * 0.3010), abs=2e-3)
+    assert high == pytest.approx(0.1 / (0.1 + 0.9 * 0.0279), abs=2e-3)
+    rare = Record("a flaw", 10, 10, 2, 20).predictive_interval(0.01)
+    assert rare[0] < low and rare[1] < high
+
+
+def test_kinds_are_those_that_a_page_opens_with():
+    assert set(HEADLINES) - {"nothing"} <= set(what_a_diagnosis_says.KINDS)
 
 
 def test_what_a_page_advises_is_done_to_images():
@@ -262,6 +273,11 @@ def test_what_a_page_advises_is_done_to_images():
     np.testing.assert_allclose(light.mean(axis=(1, 2, 3)), 0.5, atol=1e-5)
     contrast = level_contrast(images)
     np.testing.assert_allclose(contrast.std(axis=(1, 2, 3)), 0.2, atol=2e-2)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        row, column, *sizes = draw_apart((30, 32), (10, 12, 6, 6), rng)
+        assert sizes == [6, 6] and row <= 24 and column <= 26
+        assert abs(row - 10) >= 6 or abs(column - 12) >= 6
     with pytest.raises(ValueError, match=r"plant must be one of mark, .*'wide'"):
         measure_workflow(plant="wide")
 

@@ -19,18 +19,19 @@ from experiments.experiment7.measures.specimens import (
     make_specimen,
     train,
 )
-from experiments.experiment7.measures.what_a_diagnosis_says import CLASSES, KINDS
+from experiments.experiment7.measures.what_a_diagnosis_says import CLASSES
 from happymaps.base.sweepable import sweepable
 from happymaps.base.variable_labels import label_variables
 
 # The finding that names the flaw, of each plant that is followed here.
 FOLLOWED = {"mark": "place", "brightness": "cue", "inverted": "preprocessing"}
 STEPS = ("as it is", "as advised", "at random")
+_COMMAND = "happymaps diagnose network.keras folder:audit --outputs logits"
 _FEW_MAPS = ("--units", "2", "--seeds", "2", "--steps", "20")
 _RETRAINED = 500_000  # added to the seed
 _MEANINGS = {
     "accuracy": ("accuracy on outside images without the flaw", "1"),
-    "first": ("number of the first finding's kind among KINDS, -1 for none", ""),
+    "first": ("kind of the first finding, empty for none", ""),
 }
 
 
@@ -50,8 +51,8 @@ def measure_workflow(*, plant: str = "mark", seed: int = 0) -> xr.Dataset:
         seed: As in `measure_flawed_network`.
 
     Returns:
-        `accuracy` `(step,)`, as it is where the first finding is of another kind than
-        these, NaN where nothing stands beside it; and `first`.
+        `accuracy` `(step,)`: as it was where the first finding is of another kind than
+        these, and NaN where nothing stands beside it; and `first`.
 
     Raises:
         ValueError: Another plant.
@@ -68,7 +69,7 @@ def measure_workflow(*, plant: str = "mark", seed: int = 0) -> xr.Dataset:
         specimen.network.save(folder / "network.keras")
         for name in ("audit", "truth"):
             _save_images(getattr(specimen, name), folder / name)
-        told = _run("happymaps diagnose network.keras folder:audit", folder)
+        told = _run(_COMMAND, folder)
         first = told["findings"][0] if told["findings"] else {"kind": ""}
         if first["kind"] == "preprocessing" and first["command"]:
             command = first["command"].replace("folder:audit", "folder:truth")
@@ -78,12 +79,8 @@ def measure_workflow(*, plant: str = "mark", seed: int = 0) -> xr.Dataset:
         elif first["kind"] == "cue":
             found = before, *_follow_cue(specimen, first["sentence"], seed)
         else:
-            found = before, before, before
-    kind = first["kind"]
-    variables = {
-        "accuracy": ("step", [*found]),
-        "first": KINDS.index(kind) if kind in KINDS else -1,
-    }
+            found = before, before, np.nan
+    variables = {"accuracy": ("step", [*found]), "first": first["kind"]}
     return label_variables(xr.Dataset(variables, {"step": list(STEPS)}), _MEANINGS)
 
 
@@ -94,6 +91,18 @@ def cover(images: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
     inside = (slice(None), slice(row, row + height), slice(column, column + width))
     covered[inside] = images[inside].mean(axis=0)
     return covered
+
+
+def draw_apart(shape: tuple[int, int], window, rng) -> tuple[int, int, int, int]:
+    """Return a window of the same size that shares no pixel with the given one."""
+    sizes = window[2:]
+    while True:
+        place = [
+            int(rng.integers(s - n + 1)) for s, n in zip(shape, sizes, strict=True)
+        ]
+        apart = [abs(p - w) >= n for p, w, n in zip(place, window, sizes, strict=False)]
+        if any(apart):
+            return (*place, *sizes)
 
 
 def level_light(images: np.ndarray) -> np.ndarray:
@@ -111,12 +120,7 @@ def level_contrast(images: np.ndarray) -> np.ndarray:
 
 def _follow_place(specimen: Specimen, window, seed: int) -> tuple[float, float]:
     rng = np.random.default_rng([seed, 13])
-    height, width = specimen.learned.images.shape[1:3]
-    elsewhere = (
-        int(rng.integers(height - window[2] + 1)),
-        int(rng.integers(width - window[3] + 1)),
-        *window[2:],
-    )
+    elsewhere = draw_apart(specimen.learned.images.shape[1:3], window, rng)
     return tuple(
         _retrain(specimen, lambda images, at=at: cover(images, at), seed)
         for at in (window, elsewhere)
@@ -146,7 +150,7 @@ def _run(command: str, folder: Path) -> dict:
     """Run a command of happymaps in a folder, and return the page's summary."""
     arguments = [
         *(sys.executable, "-m", "happymaps_cli.main", *shlex.split(command)[1:]),
-        *("--outputs", "logits", *_FEW_MAPS, "--out", "page"),
+        *(*_FEW_MAPS, "--out", "page"),
     ]
     done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True)
     if done.returncode:

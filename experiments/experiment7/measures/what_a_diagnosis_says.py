@@ -10,7 +10,6 @@ from experiments.experiment7.measures.plants import SIDE, Images
 from experiments.experiment7.measures.specimens import make_specimen, measure_behavior
 from happymaps.base.sweepable import sweepable
 from happymaps.base.variable_labels import label_variables
-from happymaps.diagnosis.advice.track_record import Record
 
 # What a finding is about: the plants of which it would be the right one.
 MEANT = {
@@ -103,8 +102,9 @@ def tabulate(networks: Mapping[tuple[str, int], xr.Dataset]) -> pd.DataFrame:
 
     Returns:
         `plant`, `seed`, `pool` (`"test"`), `accuracy`, `turned`, `pruned`, `planted`,
-        `took`, and of each kind of finding its position (-1: not told), `<kind> hit`
-        for marks and places; `is_clear`, whether nothing but notes was told.
+        `took`, and of each kind of finding its position on the page (-1: not told, or
+        only as a note where the kind is in `MEANT`); `<kind> hit` for marks and places;
+        `is_clear`, whether nothing but notes was told.
     """
     rows = []
     for (plant, seed), found in networks.items():
@@ -112,7 +112,8 @@ def tabulate(networks: Mapping[tuple[str, int], xr.Dataset]) -> pd.DataFrame:
         for name in ("accuracy", "turned", "pruned", "planted"):
             row[name] = float(found[name])
         position = found.position.to_series()
-        row |= position.astype(int).to_dict()
+        noted = found.is_note.to_series() & position.index.isin(list(MEANT))
+        row |= position.where(~noted, -1).astype(int).to_dict()
         for kind in ("marks", "place"):
             row[f"{kind} hit"] = bool(found.is_hit.sel(kind=kind))
         row["is_clear"] = bool(((position < 0) | found.is_note.to_series()).all())
@@ -122,9 +123,16 @@ def tabulate(networks: Mapping[tuple[str, int], xr.Dataset]) -> pd.DataFrame:
 
 
 def is_right(table: pd.DataFrame) -> pd.Series:
-    """Return of each network whether a finding was told that is about its flaw."""
+    """Return of each network whether a finding was told that is about its flaw.
+
+    A mark that has one place must be touched by what is told of marks or places.
+    """
+    fixed = table.plant == "mark"
     right = [
-        (table[kind] >= 0) & table.plant.isin(plants) for kind, plants in MEANT.items()
+        (table[kind] >= 0)
+        & table.plant.isin(plants)
+        & (table.get(f"{kind} hit", True) | ~fixed)
+        for kind, plants in MEANT.items()
     ]
     return pd.concat(right, axis=1).any(axis=1)
 
@@ -137,29 +145,25 @@ def count_record(table: pd.DataFrame) -> dict[str, tuple[int, int, int, int]]:
 
     Returns:
         By kind: networks with such a flaw and the finding, all with such a flaw, clean
-        and harmless networks with the finding, all of these. Notes do not count where
-        a kind can be one. Flaws that did not take are left out.
+        and harmless networks with the finding, all of these. Flaws that did not take
+        are left out.
     """
     test = table[table.took]
     sound = test[test.plant.isin(CONTROLS)]
     record = {}
     for kind, plants in MEANT.items():
         flawed = test[test.plant.isin(plants)]
-        told = [int((part[kind] >= 0).sum()) for part in (flawed, sound)]
-        record[kind] = (told[0], len(flawed), told[1], len(sound))
+        told = is_right(flawed) & (flawed[kind] >= 0)
+        alarms = sound[kind] >= 0
+        record[kind] = (int(told.sum()), len(flawed), int(alarms.sum()), len(sound))
     return record
 
 
 def tell_records(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `count_record` by kind, with the share of such findings that are right.
-
-    That share is of networks of which a tenth have such a flaw.
-    """
-    rows = {}
-    for kind, counts in count_record(table).items():
-        record = Record(kind, *counts)
-        rows[kind] = record._asdict() | {"value": record.predictive_value()}
-    return pd.DataFrame(rows).T.drop(columns="about")
+    """Return `count_record` by kind, where there are networks with such a flaw."""
+    counts = {kind: each for kind, each in count_record(table).items() if each[1]}
+    names = ["told", "of flawed", "alarms", "of sound"]
+    return pd.DataFrame.from_dict(counts, orient="index", columns=names)
 
 
 def count_missed(table: pd.DataFrame) -> dict[str, tuple[int, int]]:

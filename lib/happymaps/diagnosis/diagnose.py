@@ -53,7 +53,7 @@ from happymaps.networks.layers import layer_path
 from happymaps.networks.outputs import find_meaning, stated
 from happymaps.networks.training import probabilities
 
-_NUM_SAMPLED = 400
+_NUM_SAMPLED, _NUM_LEVELED = 400, 200
 _FEWEST_COVERED = 16
 
 
@@ -217,6 +217,7 @@ def _measure_behavior(
     named = chances.argmax(axis=1)
     groups, num_groups = mistake_groups(named != dataset.labels, dataset)
     some = few.take(choose_images(few.labels, _NUM_SAMPLED, seed))
+    fewer = few.take(choose_images(few.labels, _NUM_LEVELED, seed))
     predict = _predictor(model, few)
     return {
         "performance": measure_performance(
@@ -238,7 +239,7 @@ def _measure_behavior(
             seed=seed,
         ),
         "leveling": measure_leveling(
-            predict, some.images, some.labels, pixel_range=pixel_range, seed=seed
+            predict, fewer.images, fewer.labels, pixel_range=pixel_range, seed=seed
         ),
     }
 

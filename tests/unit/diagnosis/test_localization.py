@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from happymaps.diagnosis.advice.criteria import rests_on_whole
+from happymaps.diagnosis.advice.thresholds import THRESHOLDS
 from happymaps.diagnosis.behavior.brightness import CHANGES, measure_brightness
 from happymaps.diagnosis.behavior.leveling import measure_leveling
 from happymaps.diagnosis.behavior.localization import describe_places
@@ -139,6 +141,11 @@ def test_a_network_that_goes_by_one_property_changes_with_it_alone(name, make, r
     assert list(rows) == ["brightness", "contrast", "color"]
     own = rows.pop(name)
     assert own["accuracy"] == 1 and own["accuracy_leveled"] <= 0.7
+    # Within its class it keeps what tells it.
+    assert own["accuracy_in_class"] == 1
+    assert own["probability"] < 1e-3 and own["differs"] < 1e-3
+    findings = {"leveling": [own, *rows.values()]}
+    assert rests_on_whole(findings, THRESHOLDS)["property"] == name
     assert own["changed"] == pytest.approx(0.5, abs=0.25)
     low, high = own["interval"]
     assert low < own["changed"] < high and own["num_images"] == 60
@@ -155,10 +162,30 @@ def test_leveling_says_nothing_of_few_images_and_of_no_color():
     assert measure_leveling(predict, images[:15], labels[:15]) == []
     found = measure_leveling(predict, images[..., :1], labels, pixel_range=(0.0, 255.0))
     assert [each["property"] for each in found] == ["brightness", "contrast"]
-    assert all(each["changed"] == 0 for each in found)
-    many = np.repeat(images, 5, axis=0)
-    (first, *_) = measure_leveling(predict, many, np.repeat(labels, 5))
-    assert first["num_images"] == 200
+    assert all(each["changed"] == 0 and each["probability"] == 1 for each in found)
+    assert rests_on_whole({"leveling": found}, THRESHOLDS) is None
+
+
+@pytest.mark.parametrize("num_classes", [3, 10])
+def test_light_that_tells_many_classes_is_told_and_light_that_tells_none_is_not(
+    num_classes,
+):
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % num_classes
+    light = 60 + 130 * labels / num_classes
+    images = rng.uniform(-20, 20, (200, 8, 8, 1)) + light[:, None, None, None]
+    limits = light[:num_classes] + 65 / num_classes
+
+    def by_light(given):
+        return np.digitize(given.mean(axis=(1, 2, 3)), limits[:-1])
+
+    options = {"pixel_range": (0.0, 255.0)}
+    found = measure_leveling(by_light, images, labels, **options)
+    assert rests_on_whole({"leveling": found}, THRESHOLDS)["property"] == "brightness"
+    mixed = rng.permutation(labels)  # the network goes by light, the classes do not
+    found = measure_leveling(by_light, images, mixed, **options)
+    assert found[0]["changed"] > 0.5
+    assert rests_on_whole({"leveling": found}, THRESHOLDS) is None
 
 
 def test_shares_of_relevance_are_sums_over_places():

@@ -72,17 +72,19 @@ def find_cue(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         finding(
             "cue",
             "worth doing",
-            f"With all images of one {name}, {percent(cue['changed'])} of its answers "
-            "change.",
-            f"Its classes differ in {name}, and it goes by that. If {name} is what "
-            "makes the classes, all is well. If it comes from the camera, the room or "
-            f"the day, bring each image to the same {name}, in training and in use, or "
-            "vary it in training, and train again.",
+            f"Brought to the same {name}, {percent(cue['changed'])} of the images get "
+            "another name.",
+            f"The classes differ in {name}, and the network goes by it. If {name} is "
+            "what makes the classes, all is well. If it comes from the camera, the "
+            f"room or the day, bring each image to the same {name}, in training and in "
+            "use, or vary it in training, and train again.",
             {
-                "answers that change": [cue["changed"], *cue["interval"]],
-                "with these changes dealt at random": cue["changed_at_random"],
+                "images with another name": [cue["changed"], *cue["interval"]],
                 "named right": cue["accuracy"],
-                f"with one {name}": cue["accuracy_leveled"],
+                f"with the same {name}": cue["accuracy_leveled"],
+                f"with the {name} of another image of the class": cue[
+                    "accuracy_in_class"
+                ],
             },
         )
     ]
@@ -129,6 +131,8 @@ def find_light(findings: Mapping, thresholds: Thresholds) -> list[dict]:
         findings: As `diagnose` gathers them: `brightness`.
         thresholds: From which sizes a finding counts.
     """
+    if rests_on_whole(findings, thresholds):  # which tells more
+        return []
     change = follows_brightness(findings, thresholds)
     noise = change is None and follows_noise(findings, thresholds)
     if change:

@@ -82,17 +82,22 @@ def follows_noise(findings: Mapping, thresholds: Thresholds) -> dict | None:
 
 
 def rests_on_whole(findings: Mapping, thresholds: Thresholds) -> dict | None:
-    """Return the light, contrast or color without which most answers change, if any.
+    """Return the light, contrast or color that tells classes to the network, if any.
 
-    The same changes dealt at random must do clearly less: else it is any that counts.
+    Of those in which the classes differ and without which it is right less often, the
+    one without which it is right least. The same change within the classes must cost
+    clearly less: else it is any change that does.
     """
-    changes = sorted(findings["leveling"], key=lambda each: -each["changed"])
-    for each in changes:
-        is_cue = each["changed"] >= thresholds.leveled * each["changed_at_random"]
-        costs = each["accuracy"] - each["accuracy_leveled"] >= thresholds.least_gain
-        if each["interval"][0] >= thresholds.brightness and is_cue and costs:
-            return each
-    return None
+    found = [
+        each
+        for each in findings["leveling"]
+        if each["interval"][0] >= thresholds.brightness
+        and each["differs"] <= thresholds.significant / len(findings["leveling"])
+        and each["probability"] <= thresholds.significant / len(findings["leveling"])
+        and min(each["accuracy"], each["accuracy_in_class"]) - each["accuracy_leveled"]
+        >= thresholds.least_gain
+    ]
+    return min(found, key=lambda each: each["accuracy_leveled"], default=None)
 
 
 def told_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:

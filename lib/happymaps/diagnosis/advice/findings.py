@@ -42,7 +42,7 @@ HEADLINES = {
     "guessing": "On these images it does no better than guessing.",
     "marks": "Do not trust it yet: a small mark can decide its answer.",
     "place": "It names {right} right, and much of that rests on one place.",
-    "cue": "It names {right} right, and much of that rests on light or color.",
+    "cue": "It names {right} right, and some of that rests on light or color.",
     "labels": "It names {right} right, and some of the labels look wrong.",
     "confidence": "It names {right} right, but not as often as it says.",
     "light": "It names {right} right, but the light changes its answers.",
@@ -64,7 +64,7 @@ def conclude(findings: Mapping, thresholds: Thresholds) -> dict:
     Returns:
         `headline`: one sentence; `findings`, see `list_findings`; `checked`: what was
         looked at without a finding, in sentences; `missed`: where nothing but notes was
-        found, which flaws such a diagnosis missed in a benchmark, else empty;
+        found, which flaws got no finding in a benchmark, else empty;
         `unknown`: what cannot be told; and the `thresholds`.
     """
     found = list_findings(findings, thresholds)
@@ -148,7 +148,7 @@ def _list_checked(
     changed = [each["changed"] for each in findings["leveling"]]
     if changed and max(changed) < thresholds.brightness:
         clear["cue"] = (
-            "Brought to one brightness and contrast, nearly all keep their names."
+            "Of the same brightness or contrast, nearly all keep their names."
         )
     if sentence := tell_no_mark(findings):
         clear["marks"] = sentence
@@ -159,6 +159,6 @@ def _list_checked(
         kinds |= {"class"}
     if "labels" in kinds:
         kinds |= {"confidence"}
-    if "noise" in kinds:
+    if kinds & {"cue", "noise"}:
         kinds |= {"light"}
     return [sentence for kind, sentence in clear.items() if kind not in kinds]

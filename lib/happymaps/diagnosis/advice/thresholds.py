@@ -16,7 +16,7 @@ class Thresholds:
     Attributes:
         significant: Highest probability that chance alone would do as much.
         least_gain: Balanced accuracy by which another reading of the pixels or another
-            order of the classes must be better.
+            order of the classes must be better; accuracy that the same light must cost.
         least_ece: Expected calibration error that is worth mending.
         low_recall: Recall of a class below which it is called weak, if the others are
             clearly better.
@@ -29,7 +29,6 @@ class Thresholds:
         outstanding: Times the median of all windows that it must change.
         brightness: Share of predictions that a change of brightness by a tenth of the
             range must change, or light, contrast or color brought to the same.
-        leveled: Times the predictions that this must change when it is dealt at random.
         spare_share: Share of a layer's units that must be dead or double.
         harmless: Loss of accuracy up to which taking units out is called harmless.
         unclear_share: Share of units of a layer whose maps are noise or cannot be told.
@@ -46,7 +45,6 @@ class Thresholds:
     covering: float = 0.1
     outstanding: float = 3.0
     brightness: float = 0.1
-    leveled: float = 1.3
     spare_share: float = 0.05
     harmless: float = 0.01
     unclear_share: float = 0.5

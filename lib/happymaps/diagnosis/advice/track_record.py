@@ -7,9 +7,11 @@ table.
 
 from typing import NamedTuple
 
-from happymaps.diagnosis.advice.wording import count, listing, percent
+from happymaps.diagnosis.advice.wording import count, listing, percent, percent_range
+from happymaps.evidence.claims import proportion_interval
 
 BASE_RATE = 0.1  # of networks with a flaw, for which a predictive value is told
+_OFTEN = 0.2  # missed in so many, a flaw is named
 
 
 class Record(NamedTuple):
@@ -29,16 +31,20 @@ class Record(NamedTuple):
     alarms: int
     sound: int
 
-    def predictive_value(self, base_rate: float = BASE_RATE) -> float:
-        """Return the share of such findings that are right.
+    def predictive_interval(self, base_rate: float = BASE_RATE) -> tuple[float, float]:
+        """Return the least and the most of such findings that may be right, as shares.
 
-        `s b / (s b + f (1 - b))` of the base rate b of flawed networks, with s and f
-        the shares of flawed and of sound networks of which it is told, each with half
-        a network more on either side (Jeffreys), so that none of 50 is not never.
+        `s b / (s b + f (1 - b))` of the base rate b of networks with such a flaw,
+        nothing being wrong with the others, with the ends of the 95 % intervals of s
+        and f, the shares of flawed and of sound networks of which it is told.
         """
-        found = (self.told + 0.5) / (self.flawed + 1) * base_rate
-        false = (self.alarms + 0.5) / (self.sound + 1) * (1 - base_rate)
-        return found / (found + false)
+        told = proportion_interval(self.told, self.flawed)
+        alarms = proportion_interval(self.alarms, self.sound)
+        low, high = (
+            s * base_rate / (s * base_rate + f * (1 - base_rate))
+            for s, f in zip(told, reversed(alarms), strict=True)
+        )
+        return low, high
 
 
 # Of findings that name a cause. Others, such as units that could go, say what was
@@ -50,27 +56,26 @@ MISSED: dict[str, tuple[int, int]] = {}
 
 
 def tell_record(kind: str) -> str:
-    """Return how often a finding was right, in two sentences; empty if not counted."""
-    if kind not in RECORDS:
+    """Return how often a finding was right, in sentences; empty if not known."""
+    found = RECORDS.get(kind)
+    if found is None or not found.told:
         return ""
-    found = RECORDS[kind]
     return (
-        f"Tried on networks that were given a flaw: told of {found.told} of "
-        f"{found.flawed} with {found.about}, and of {found.alarms} of {found.sound} "
-        f"with nothing wrong. Where {percent(BASE_RATE)} of networks have such a flaw, "
-        f"{percent(found.predictive_value())} of such findings are right."
+        "How often this is right, on small networks for drawn faces that were given "
+        f"a flaw: told of {found.told} of {found.flawed} with {found.about}, and of "
+        f"{found.alarms} of {found.sound} with nothing wrong. If {percent(BASE_RATE)} "
+        "of networks have such a flaw and the others none, "
+        f"{percent_range(*found.predictive_interval())} of such findings are right."
     )
 
 
 def tell_missed() -> str:
-    """Return which flaws a diagnosis without a finding may have missed."""
-    if not MISSED:
-        return ""
-    missed = {name: pair for name, pair in MISSED.items() if pair[0] / pair[1] >= 0.2}
-    worst = sorted(missed.items(), key=lambda each: -each[1][0] / each[1][1])
+    """Return which planted flaws most often got no finding about them."""
     total, all_of = (sum(each) for each in zip(*MISSED.values(), strict=True))
+    often = {name: each for name, each in MISSED.items() if each[0] >= _OFTEN * each[1]}
+    worst = sorted(often.items(), key=lambda each: -each[1][0] / each[1][1])
     return (
-        f"Of {count(all_of, 'network')} that were given a flaw, {total} got no finding "
-        f"about it, most often "
-        f"{listing([f'{name} ({n} of {of})' for name, (n, of) in worst])}."
+        f"Of {count(all_of, 'small network')} for drawn faces that were given a flaw, "
+        f"{total} got no finding about it, most often those with "
+        f"{listing([f'{name} ({n} of {of})' for name, (n, of) in worst], most=9)}."
     )

@@ -6,7 +6,11 @@ of them explains its mistakes.
 
 from collections.abc import Mapping
 
-from happymaps.diagnosis.advice.criteria import doubts_labels, told_groups
+from happymaps.diagnosis.advice.criteria import (
+    doubts_labels,
+    rests_on_whole,
+    told_groups,
+)
 from happymaps.diagnosis.advice.thresholds import Thresholds
 from happymaps.diagnosis.advice.wording import finding, listing, number
 
@@ -130,6 +134,10 @@ def _find_class(weak: Mapping, findings: Mapping, thresholds: Thresholds) -> dic
         )
     elif told_groups(findings, thresholds):
         advice += "They may be those of the group above: look there before you add any."
+    elif cue := rests_on_whole(findings, thresholds):
+        advice += (
+            f"They may come of the {cue['property']}: look there before you add any."
+        )
     else:
         advice += (
             "Nothing else explains them: not the pixels, the order of the classes, a "

@@ -1,19 +1,19 @@
 """Whether decisions rest on light, contrast or color of the whole image.
 
 A class whose images are brighter than the others' can be told by that alone. Where each
-image is brought to the same brightness, a network that goes by it changes its answers,
-and one that does not keeps them, however much the light differs from image to image.
+image is brought to the same brightness, a network that goes by it is right less often,
+and one that does not keeps its answers, however much the light differs.
 """
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from scipy import stats
 
 from happymaps.evidence.claims import proportion_interval
 
 _LEAST_IMAGES = 16
-_MOST_IMAGES = 200
-PASSES = 6  # of these images, at most
+PASSES = 7  # of the images, at most
 _AT_ONCE = 50
 _MOST_GAIN = 4.0  # of contrast: flat images would become noise
 _AXES = (1, 2, 3)
@@ -29,61 +29,85 @@ def measure_leveling(
 ) -> list[dict]:
     """Return what changes when all images get the same light, contrast or color.
 
-    Beside it stands a control: each image is changed as another one was, at random,
-    which changes images as much and levels nothing.
+    Beside it stands a control, which changes images and leaves what tells the classes:
+    each image gets the value of another one of its class.
 
     Args:
         predict: Images as the network takes them to class indices, shape `(images,)`.
         images: In `pixel_range`, shape `(images, height, width, colors)`.
         labels: Class index of each image.
         pixel_range: What black and white are for the network.
-        seed: Of the control, and of the choice where there are more than 200 images.
+        seed: Of the control.
 
     Returns:
         For `"brightness"` (the mean of an image), `"contrast"` (its deviation) and, of
-        three colors, `"color"` (what each is above their mean): `property`, `changed`
-        (share of predictions that are not as before) with its 95 % `interval`,
-        `changed_at_random` (the control), `accuracy` and `accuracy_leveled`,
-        `num_images`. Nothing for fewer than 16 images.
+        three colors, `"color"` (what each is above their mean): `property`; `changed`,
+        the share of predictions that are not as before, with its 95 % `interval`;
+        `accuracy`, `accuracy_leveled` and `accuracy_in_class` (the control);
+        `probability` that chance alone would cost as many right answers (McNemar's
+        exact test, one-sided); `differs`, the probability that chance alone would make
+        the classes differ so in it (Kruskal and Wallis; of colors three times the
+        smallest of three); `num_images`. Nothing for fewer than 16 images.
     """
-    rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.permutation(len(images))[:_MOST_IMAGES])
-    if len(chosen) < _LEAST_IMAGES:
+    if len(images) < _LEAST_IMAGES:
         return []
     low, high = pixel_range
-    images, labels = images[chosen], labels[chosen]
 
     def to_pixels(part: slice) -> np.ndarray:
         return (images[part] - low) / (high - low)
 
-    def ask(change: Callable, amounts: np.ndarray) -> np.ndarray:
+    def ask(give: Callable, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         answers = []
         for part in _parts(len(images)):
-            pixels = np.clip(change(to_pixels(part), amounts[part]), 0, 1)
+            pixels = np.clip(give(to_pixels(part), own[part], wanted[part]), 0, 1)
             answers.append(predict((low + (high - low) * pixels).astype(np.float32)))
         return np.concatenate(answers)
 
-    now, found = predict(images), []
-    for name, (measure, lack, change) in _PROPERTIES.items():
+    now, found, order = predict(images), [], _within_classes(labels, seed)
+    for name, (measure, give) in _PROPERTIES.items():
         if name == "color" and images.shape[-1] != 3:
             continue
-        own = [measure(to_pixels(part)) for part in _parts(len(images))]
-        amounts = lack(np.concatenate(own))
-        leveled = ask(change, amounts)
-        dealt = ask(change, rng.permutation(amounts))
+        own = np.concatenate([measure(to_pixels(part)) for part in _parts(len(images))])
+        same = np.broadcast_to(own.mean(axis=0, keepdims=True), own.shape)
+        leveled, control = ask(give, own, same), ask(give, own, own[order])
         count = int(np.sum(leveled != now))
+        lost, won = (
+            int(np.sum((now == labels) & (leveled != labels))),
+            int(np.sum((now != labels) & (leveled == labels))),
+        )
         found.append(
             {
                 "property": name,
                 "changed": count / len(now),
                 "interval": [*proportion_interval(count, len(now))],
-                "changed_at_random": float(np.mean(dealt != now)),
                 "accuracy": float(np.mean(now == labels)),
                 "accuracy_leveled": float(np.mean(leveled == labels)),
+                "accuracy_in_class": float(np.mean(control == labels)),
+                "probability": float(stats.binom.sf(lost - 1, lost + won, 0.5)),
+                "differs": _differs(own, labels),
                 "num_images": len(now),
             }
         )
     return found
+
+
+def _within_classes(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Return another image of the same class for each, as far as there are several."""
+    rng, order = np.random.default_rng(seed), np.arange(len(labels))
+    for label in np.unique(labels):
+        mine = rng.permutation(np.flatnonzero(labels == label))
+        order[mine] = np.roll(mine, 1)
+    return order
+
+
+def _differs(own: np.ndarray, labels: np.ndarray) -> float:
+    columns = own.reshape(len(own), -1).T
+    known = [column for column in columns if np.ptp(column) > 0]
+    groups = [labels == label for label in np.unique(labels)]
+    if len(groups) < 2 or not known:
+        return 1.0
+    each = [stats.kruskal(*(column[g] for g in groups)).pvalue for column in known]
+    return float(min(1.0, len(each) * min(each)))
 
 
 def _parts(count: int) -> list[slice]:
@@ -103,26 +127,19 @@ def _cast(pixels: np.ndarray) -> np.ndarray:
     return pixels.mean(axis=_AXES[:2], keepdims=True) - _mean(pixels)
 
 
-def _difference(own: np.ndarray) -> np.ndarray:
-    return own.mean(axis=0, keepdims=True) - own
+def _shift(pixels: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    return pixels + (wanted - own)
 
 
-def _ratio(own: np.ndarray) -> np.ndarray:
-    return np.minimum(own.mean() / np.maximum(own, 1e-6), _MOST_GAIN)
-
-
-def _shift(pixels: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-    return pixels + amounts
-
-
-def _stretch(pixels: np.ndarray, gains: np.ndarray) -> np.ndarray:
+def _stretch(pixels: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     middle = _mean(pixels)
-    return middle + (pixels - middle) * gains
+    gain = np.minimum(wanted / np.maximum(own, 1e-6), _MOST_GAIN)
+    return middle + (pixels - middle) * gain
 
 
-# What is measured of an image, what that lacks of the mean of all, what gives it.
-_PROPERTIES: Mapping[str, tuple[Callable, Callable, Callable]] = {
-    "brightness": (_mean, _difference, _shift),
-    "contrast": (_deviation, _ratio, _stretch),
-    "color": (_cast, _difference, _shift),
+# What is measured of an image, and what gives it another value of that.
+_PROPERTIES: Mapping[str, tuple[Callable, Callable]] = {
+    "brightness": (_mean, _shift),
+    "contrast": (_deviation, _stretch),
+    "color": (_cast, _shift),
 }
