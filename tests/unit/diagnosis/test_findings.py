@@ -140,6 +140,23 @@ def test_where_it_is_fed_wrongly_nothing_else_is_told(findings):
     assert kinds(findings) == ["guessing"]
 
 
+def test_of_pixels_and_the_order_of_classes_that_is_told_which_explains_more(findings):
+    findings["performance"] |= {"balanced_interval": [0.1, 0.2]}
+    exchanged = {
+        **{"name": "1 to 0 (black and white exchanged)", "options": "--mean 1"},
+        **dict.fromkeys(("balanced_accuracy", "accuracy"), 0.6),
+        **{"gain": 0.4, "probability": 1e-9},
+    }
+    findings["readings"]["readings"] = [exchanged]
+    findings["class_order"] = {
+        **{"order": [1, 0], "is_given": False, "accuracy": 0.1},
+        **{"accuracy_reordered": 0.9, "probability": 1e-9},
+    }
+    assert kinds(findings) == ["class order"]
+    exchanged |= dict.fromkeys(("balanced_accuracy", "accuracy"), 0.95)
+    assert kinds(findings) == ["preprocessing"]
+
+
 def test_of_readings_that_do_as_well_the_usual_one_is_advised(findings):
     def read(name, balanced):
         scores = dict.fromkeys(("balanced_accuracy", "accuracy"), balanced)

@@ -13,21 +13,24 @@ from happymaps.diagnosis.advice.wording import finding, listing
 
 
 def find_feeding(findings: Mapping, thresholds: Thresholds) -> list[dict]:
-    """Return findings on pixels and the order of classes, or that neither helps.
+    """Return a finding on pixels or the order of classes, or that neither helps.
+
+    Where both would help, that with which more images are named right: to exchange
+    black and white can look like to exchange two classes, and the other way round.
 
     Args:
         findings: As `diagnose` gathers them: `readings`, `class_order`, `performance`.
         thresholds: From which sizes a finding counts.
     """
-    found = []
     reading = best_reading(findings, thresholds)
+    ordered = reorders_classes(findings, thresholds)
+    if reading and ordered:
+        ordered = findings["class_order"]["accuracy_reordered"] > reading["accuracy"]
+    if ordered:
+        return [_find_order(findings)]
     if reading:
-        found.append(_find_reading(findings, reading, thresholds))
-    if reorders_classes(findings, thresholds):
-        found.append(_find_order(findings))
-    if is_near_chance(findings) and not found:
-        found.append(_find_guessing(findings))
-    return found
+        return [_find_reading(findings, reading, thresholds)]
+    return [_find_guessing(findings)] if is_near_chance(findings) else []
 
 
 def _find_reading(findings: Mapping, reading: Mapping, thresholds: Thresholds) -> dict:

@@ -49,10 +49,33 @@ class Record(NamedTuple):
 
 # Of findings that name a cause. Others, such as units that could go, say what was
 # measured, which is so in a sound network, too.
-RECORDS: dict[str, Record] = {}
+RECORDS = {
+    "preprocessing": Record("pixels fed otherwise than taught", 13, 17, 0, 32),
+    "class order": Record("classes in another order", 8, 8, 0, 32),
+    "marks": Record("a mark or a backdoor", 2, 23, 0, 32),
+    "place": Record("a mark at one place", 6, 8, 0, 32),
+    "labels": Record("a fifth of the labels wrong", 2, 5, 0, 32),
+    "cue": Record("a class that is mostly brighter", 8, 8, 0, 32),
+}
 
 # What was planted, to networks with it that got no finding about it, and of how many.
-MISSED: dict[str, tuple[int, int]] = {}
+MISSED = {
+    "a mark at one place": (2, 8),
+    "a mark that moves": (7, 7),
+    "a brighter class": (0, 8),
+    "images of few people": (8, 8),
+    "wrong labels": (3, 5),
+    "twice the filters": (0, 7),
+    "filters turned off": (0, 8),
+    "copied filters": (0, 8),
+    "pixels inverted": (0, 8),
+    "pixels darker": (4, 4),
+    "pixels faint": (0, 5),
+    "classes in another order": (0, 8),
+    "a backdoor": (6, 8),
+    "too short a training": (8, 8),
+    "last layers untrained": (3, 6),
+}
 
 
 def tell_record(kind: str) -> str:
