@@ -17,6 +17,7 @@ from happymaps.evidence.populations import adjust_by_holm
 
 # What the full run left beside the notebooks. Other bytes are another result.
 KEPT = {
+    "diagnoses.parquet": "efa3cb2c97705d168b186bcc75d3902b5bd011908b519aea7c95098dd723ff44",  # noqa: E501
     "workflows.parquet": "9b50e35d0f1bc78483052d5df44bf9c4de17ffad925c00e325c4f2e3961d9632",  # noqa: E501
     "scores.parquet": "c11f29ecb1354dc998c8acb6536b226bea9ff1be35ef4918464694ff09fbbed9",  # noqa: E501
     "repairs.parquet": "cd8ffb45d00e84ea4c51bff32b122c46d3beca31b9549c75fc77fd018427e3da",  # noqa: E501

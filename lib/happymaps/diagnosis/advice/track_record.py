@@ -74,7 +74,7 @@ MISSED = {
     "classes in another order": (0, 8),
     "a backdoor": (6, 8),
     "too short a training": (8, 8),
-    "last layers untrained": (3, 6),
+    "last layers untrained": (3, 8),
 }
 
 
