@@ -118,7 +118,9 @@ def make_findings(dataset=None, units=None, class_names=None) -> dict:
         "brightness": measure_brightness(
             name_by_corner, dataset.images, dataset.labels, names
         ),
-        "leveling": measure_leveling(name_by_corner, dataset.images, dataset.labels),
+        "leveling": measure_leveling(
+            name_by_corner, dataset.images, dataset.labels, names
+        )[0],
         "covering": covering,
         "relevance": describe_places(heat, shuffled, {}, covering["window"]),
         "marks": [],

@@ -63,20 +63,19 @@ class Diagnosis(NamedTuple):
     Attributes:
         findings: What JSON can hold: `model`, `dataset`, `options`, `performance`,
             `calibration`, `mistakes`, `labels`, `readings`, `class_order`, `covering`,
-            `relevance`, `brightness`, `leveling`, `marks`, `marks_tried` (None for too
-            few images), `portraits` (left out for too few images), `units`, `removal`,
-            `thresholds`; where asked for `learned`; and made of these `headline` (a
-            sentence), `findings`, `checked` (what was looked at without one) and
-            `unknown` (`question`, `why`). See the modules of this package.
+            `relevance`, `brightness`, `leveling`, `units`, `removal`, `thresholds`;
+            for enough images `marks`, `marks_tried` (else None), `portraits`; if asked
+            for `learned`; and of these `headline`, `findings`, `checked`, `missed` and
+            `unknown`, see `conclude`. See the modules of this package.
         units: The diagnosis of units, as `happymaps.diagnose_units` returns it.
         pictures: Name to array, values in [0, 1] unless said otherwise: `mean_image`
             `(y, x, color)`; `relevance` and `shuffled_relevance` `(y, x)`, which sum
             to 1; `mistakes` `(mistakes, y, x, color)` and `mistake_relevance`
             `(mistakes, y, x)`; `covering` `(y, x)`, the share of predictions that
             change with the window around a pixel; `finding_<i>`, the images of the
-            finding i `(images, y, x, color)`; `mark_<i>` as `find_marks` has them;
-            `portrait_<k>` `(n, y, x, color)`, maps of class k, and
-            `portrait_images_<k>`, its best images.
+            finding i `(images, y, x, color)`; `mark_<i>` as `find_marks`, and
+            `leveled_<property>` as `measure_leveling` have them; `portrait_<k>`
+            `(n, y, x, color)`, maps of class k, `portrait_images_<k>`, its best images.
     """
 
     findings: dict
@@ -154,6 +153,11 @@ def diagnose(
         left = effort.estimate(bar.seconds)
         bar.reach(stages[0], report, f"how it takes its images{left}")
         findings = _measure_behavior(model, few, dataset, chances, pixel_range, seed)
+        some = few.take(choose_images(few.labels, _NUM_LEVELED, seed))
+        findings["leveling"], leveled = measure_leveling(
+            _predictor(model, some), some.images, some.labels, dataset.class_names,
+            pixel_range=pixel_range, seed=seed,
+        )  # fmt: skip
         if learned is not None:
             findings["learned"] = _measure_learned(model, learned)
         findings["labels"] = measure_labels(
@@ -166,7 +170,7 @@ def diagnose(
         places, pictures = _measure_places(
             model, few, dataset, findings, pixel_range, seed, effort.num_relevance
         )
-        findings |= places | {"readings": tried}
+        findings, pictures = findings | places | {"readings": tried}, pictures | leveled
         bar.reach(stages[2], report, "marks that no image shows")
         marks, drawn = diagnose_marks(model, few, pixel_range, seed)
         findings, pictures = findings | marks, pictures | drawn
@@ -202,8 +206,8 @@ def diagnose(
 
 
 def _measure_learned(model: keras.Model, learned: Dataset) -> dict:
-    named = probabilities(model, learned)
-    return measure_performance(named, learned.labels, learned.class_names)
+    chances = probabilities(model, learned)
+    return measure_performance(chances, learned.labels, learned.class_names)
 
 
 def _measure_behavior(
@@ -217,7 +221,6 @@ def _measure_behavior(
     named = chances.argmax(axis=1)
     groups, num_groups = mistake_groups(named != dataset.labels, dataset)
     some = few.take(choose_images(few.labels, _NUM_SAMPLED, seed))
-    fewer = few.take(choose_images(few.labels, _NUM_LEVELED, seed))
     predict = _predictor(model, few)
     return {
         "performance": measure_performance(
@@ -237,9 +240,6 @@ def _measure_behavior(
             dataset.class_names,
             pixel_range=pixel_range,
             seed=seed,
-        ),
-        "leveling": measure_leveling(
-            predict, fewer.images, fewer.labels, pixel_range=pixel_range, seed=seed
         ),
     }
 

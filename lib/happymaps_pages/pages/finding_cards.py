@@ -125,6 +125,17 @@ def _show(
     if name.startswith("mark_"):
         i = int(name.removeprefix("mark_"))
         return _show_mark(i, findings["marks"][i], pictures)
+    if name.startswith("leveled_") and name in pictures:
+        kind = name.removeprefix("leveled_")
+        (row,) = (e for e in findings["leveling"] if e["property"] == kind)
+        named = row["shown"]["before"], row["shown"]["after"]
+        says = [
+            (f"{what}, named {label}", f"{what}: {label}")
+            for what, label in zip(
+                ("as it is", f"of the same {kind}"), named, strict=True
+            )
+        ]
+        return _encode_all(name.replace("_", "-"), pictures[name], says)
     if name not in pictures or not found["images"]:
         return [], {}
     says = [

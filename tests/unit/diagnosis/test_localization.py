@@ -136,7 +136,9 @@ def test_a_network_that_goes_by_one_property_changes_with_it_alone(name, make, r
         assert given.dtype == np.float32 and 0 <= given.min() <= given.max() <= 255
         return read(given).astype(int)
 
-    found = measure_leveling(predict, images, labels, pixel_range=(0, 255))
+    found, pictures = measure_leveling(
+        predict, images, labels, ("no", "yes"), pixel_range=(0, 255)
+    )
     rows = {each["property"]: each for each in found}
     assert list(rows) == ["brightness", "contrast", "color"]
     own = rows.pop(name)
@@ -151,6 +153,11 @@ def test_a_network_that_goes_by_one_property_changes_with_it_alone(name, make, r
     assert low < own["changed"] < high and own["num_images"] == 60
     assert all(each["changed"] == 0 for each in rows.values())
     np.testing.assert_array_equal(images, before)
+    assert set(own["shown"].values()) == {"no", "yes"}
+    ((picture, (as_it_is, leveled)),) = pictures.items()
+    assert picture == f"leveled_{name}"
+    assert any(np.allclose(as_it_is * 255, image, atol=1e-3) for image in images)
+    assert not np.allclose(as_it_is, leveled, atol=0.01)
 
 
 def test_leveling_says_nothing_of_few_images_and_of_no_color():
@@ -159,10 +166,14 @@ def test_leveling_says_nothing_of_few_images_and_of_no_color():
     def predict(given):
         return np.zeros(len(given), int)
 
-    assert measure_leveling(predict, images[:15], labels[:15]) == []
-    found = measure_leveling(predict, images[..., :1], labels, pixel_range=(0.0, 255.0))
+    few = images[:15], labels[:15], ("no", "yes")
+    assert measure_leveling(predict, *few) == ([], {})
+    found, pictures = measure_leveling(
+        predict, images[..., :1], labels, ("no", "yes"), pixel_range=(0.0, 255.0)
+    )
     assert [each["property"] for each in found] == ["brightness", "contrast"]
     assert all(each["changed"] == 0 and each["probability"] == 1 for each in found)
+    assert pictures == {} and all(each["shown"] is None for each in found)
     assert rests_on_whole({"leveling": found}, THRESHOLDS) is None
 
 
@@ -179,11 +190,11 @@ def test_light_that_tells_many_classes_is_told_and_light_that_tells_none_is_not(
     def by_light(given):
         return np.digitize(given.mean(axis=(1, 2, 3)), limits[:-1])
 
-    options = {"pixel_range": (0.0, 255.0)}
-    found = measure_leveling(by_light, images, labels, **options)
+    options = {"class_names": "abcdefghij", "pixel_range": (0.0, 255.0)}
+    found, _ = measure_leveling(by_light, images, labels, **options)
     assert rests_on_whole({"leveling": found}, THRESHOLDS)["property"] == "brightness"
     mixed = rng.permutation(labels)  # the network goes by light, the classes do not
-    found = measure_leveling(by_light, images, mixed, **options)
+    found, _ = measure_leveling(by_light, images, mixed, **options)
     assert found[0]["changed"] > 0.5
     assert rests_on_whole({"leveling": found}, THRESHOLDS) is None
 

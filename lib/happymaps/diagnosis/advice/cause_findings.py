@@ -86,6 +86,7 @@ def find_cue(findings: Mapping, thresholds: Thresholds) -> list[dict]:
                     "accuracy_in_class"
                 ],
             },
+            picture=f"leveled_{name}",
         )
     ]
 

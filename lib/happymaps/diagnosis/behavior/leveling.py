@@ -5,7 +5,7 @@ image is brought to the same brightness, a network that goes by it is right less
 and one that does not keeps its answers, however much the light differs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -23,10 +23,11 @@ def measure_leveling(
     predict: Callable[[np.ndarray], np.ndarray],
     images: np.ndarray,
     labels: np.ndarray,
+    class_names: Sequence[str],
     *,
     pixel_range: tuple[float, float] = (0.0, 1.0),
     seed: int = 0,
-) -> list[dict]:
+) -> tuple[list[dict], dict[str, np.ndarray]]:
     """Return what changes when all images get the same light, contrast or color.
 
     Beside it stands a control, which changes images and leaves what tells the classes:
@@ -36,6 +37,7 @@ def measure_leveling(
         predict: Images as the network takes them to class indices, shape `(images,)`.
         images: In `pixel_range`, shape `(images, height, width, colors)`.
         labels: Class index of each image.
+        class_names: One name per class.
         pixel_range: What black and white are for the network.
         seed: Of the control.
 
@@ -47,10 +49,13 @@ def measure_leveling(
         `probability` that chance alone would cost as many right answers (McNemar's
         exact test, one-sided); `differs`, the probability that chance alone would make
         the classes differ so in it (Kruskal and Wallis; of colors three times the
-        smallest of three); `num_images`. Nothing for fewer than 16 images.
+        smallest of three); `num_images`; and `shown`: `before` and `after`, the names
+        of an image that was right and is no longer, None without one. Nothing for fewer
+        than 16 images. And pictures: `leveled_<property>`, shape `(2, y, x, color)` in
+        [0, 1], that image as it is and leveled.
     """
     if len(images) < _LEAST_IMAGES:
-        return []
+        return [], {}
     low, high = pixel_range
 
     def to_pixels(part: slice) -> np.ndarray:
@@ -63,7 +68,8 @@ def measure_leveling(
             answers.append(predict((low + (high - low) * pixels).astype(np.float32)))
         return np.concatenate(answers)
 
-    now, found, order = predict(images), [], _within_classes(labels, seed)
+    now, order = predict(images), _within_classes(labels, seed)
+    found, pictures = [], {}
     for name, (measure, give) in _PROPERTIES.items():
         if name == "color" and images.shape[-1] != 3:
             continue
@@ -71,10 +77,17 @@ def measure_leveling(
         same = np.broadcast_to(own.mean(axis=0, keepdims=True), own.shape)
         leveled, control = ask(give, own, same), ask(give, own, own[order])
         count = int(np.sum(leveled != now))
-        lost, won = (
-            int(np.sum((now == labels) & (leveled != labels))),
-            int(np.sum((now != labels) & (leveled == labels))),
-        )
+        lost = np.flatnonzero((now == labels) & (leveled != labels))
+        won = np.flatnonzero((now != labels) & (leveled == labels))
+        shown = None
+        if len(lost):
+            one = slice(lost[0], lost[0] + 1)
+            pixels = to_pixels(one)
+            there = np.clip(give(pixels, own[one], same[one]), 0, 1)
+            pictures[f"leveled_{name}"] = np.concatenate([pixels, there])
+            named = now[one][0], leveled[one][0]
+            before, after = (class_names[k] for k in named)
+            shown = {"before": before, "after": after}
         found.append(
             {
                 "property": name,
@@ -83,12 +96,15 @@ def measure_leveling(
                 "accuracy": float(np.mean(now == labels)),
                 "accuracy_leveled": float(np.mean(leveled == labels)),
                 "accuracy_in_class": float(np.mean(control == labels)),
-                "probability": float(stats.binom.sf(lost - 1, lost + won, 0.5)),
+                "probability": float(
+                    stats.binom.sf(len(lost) - 1, len(lost) + len(won), 0.5)
+                ),
                 "differs": _differs(own, labels),
                 "num_images": len(now),
+                "shown": shown,
             }
         )
-    return found
+    return found, pictures
 
 
 def _within_classes(labels: np.ndarray, seed: int) -> np.ndarray:
