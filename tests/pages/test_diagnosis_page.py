@@ -18,7 +18,8 @@ from diagnosis_cases import (
 )
 from PIL import Image
 
-from happymaps.diagnosis.advice.findings import HEADLINES
+from happymaps.diagnosis.advice.findings import HEADLINES, conclude
+from happymaps.diagnosis.advice.thresholds import THRESHOLDS
 from happymaps_pages.html import heat_pictures as heat
 from happymaps_pages.pages.diagnosis_page import diagnosis_files
 from happymaps_pages.pages.unit_rows import describe_units, units_csv
@@ -81,6 +82,44 @@ def test_a_finding_shows_what_to_do_its_numbers_and_its_pictures(findings, page)
         for each in findings["findings"][2]["images"]
     ]
     assert len(images) == 4
+
+
+def test_a_finding_of_a_cause_says_how_often_such_findings_were_right(findings, page):
+    place, sure, _ = page.select(".found .finding")
+    (record,) = (e["record"] for e in findings["findings"] if e["kind"] == "place")
+    assert texts(place, ".sheet-note") == [record]
+    assert sure.select(".sheet-note") == []
+
+
+def test_light_that_is_a_cue_is_shown_as_it_is_and_leveled():
+    findings = make_findings()
+    row = {
+        **{"property": "contrast", "changed": 0.4, "interval": [0.3, 0.5]},
+        **{"accuracy": 0.9, "accuracy_leveled": 0.6, "accuracy_in_class": 0.8},
+        **{"probability": 1e-6, "differs": 1e-4, "num_images": 100},
+        "shown": {"before": HOSTILE, "after": "b"},
+    }
+    findings["leveling"] = [row]
+    told = conclude(findings, THRESHOLDS)["findings"]
+    findings["findings"] = [each for each in told if each["kind"] == "cue"]
+    pictures = make_pictures(findings=findings)
+    pictures["leveled_contrast"] = np.random.default_rng(0).random((2, 6, 8, 1))
+    files = diagnosis_files(findings, make_units(), pictures, ("net", "mine"))
+    page = BeautifulSoup(files["index.html"], "html.parser")
+    (cue,) = (
+        each
+        for each in page.select(".finding")
+        if "same contrast" in each.h3.get_text()
+    )
+    assert [each["src"] for each in cue.select("img")] == [
+        "pictures/leveled-contrast-0.webp",
+        "pictures/leveled-contrast-1.webp",
+    ]
+    assert texts(cue, "figcaption")[1] == "of the same contrast: b"
+    assert {each["src"] for each in cue.select("img")} <= set(files)
+    assert "40 %" in " ".join(texts(page, "#rests table")).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
 
 
 def test_marks_and_portraits_have_sections_of_their_own_where_there_are_some():
