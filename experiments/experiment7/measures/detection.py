@@ -17,6 +17,8 @@ from happymaps.evidence.populations import adjust_by_holm
 
 # What the full run left beside the notebooks. Other bytes are another result.
 KEPT = {
+    "cmu_faces.parquet": "3fd3cec95f0cb265c1786fbcdfebf9c0f3c0cdf100df43ccbf26e9cf6e25232d",  # noqa: E501
+    "confirming.parquet": "d8ecc238c0e53fcb8f72a14cad8d0551e920c10a86ff9a68b6b5706c83a4fc2d",  # noqa: E501
     "diagnoses.parquet": "efa3cb2c97705d168b186bcc75d3902b5bd011908b519aea7c95098dd723ff44",  # noqa: E501
     "workflows.parquet": "9b50e35d0f1bc78483052d5df44bf9c4de17ffad925c00e325c4f2e3961d9632",  # noqa: E501
     "scores.parquet": "c11f29ecb1354dc998c8acb6536b226bea9ff1be35ef4918464694ff09fbbed9",  # noqa: E501
