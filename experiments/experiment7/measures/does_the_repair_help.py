@@ -76,7 +76,9 @@ def measure_repair(
         name: ("repair", [found[repair][name] for repair in REPAIRS])
         for name in ("accuracy", "turned")
     }
-    variables["is_hit"] = place is not None and touches(place, specimen.place, _REGION)
+    variables["is_hit"] = place is not None and touches(
+        place, specimen.place, (_REGION, _REGION)
+    )
     result = xr.Dataset(variables, {"repair": list(REPAIRS)})
     return label_variables(result, _MEANINGS)
 

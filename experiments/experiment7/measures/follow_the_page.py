@@ -77,7 +77,7 @@ def measure_workflow(*, plant: str = "mark", seed: int = 0) -> xr.Dataset:
         elif first["kind"] == "place":
             found = before, *_follow_place(specimen, told["covering"]["window"], seed)
         elif first["kind"] == "cue":
-            found = before, *_follow_cue(specimen, first["sentence"], seed)
+            found = before, *_follow_cue(specimen, first["picture"], seed)
         else:
             found = before, before, np.nan
     variables = {"accuracy": ("step", [*found]), "first": first["kind"]}
@@ -127,9 +127,9 @@ def _follow_place(specimen: Specimen, window, seed: int) -> tuple[float, float]:
     )
 
 
-def _follow_cue(specimen: Specimen, sentence: str, seed: int) -> tuple[float, float]:
+def _follow_cue(specimen: Specimen, picture: str, seed: int) -> tuple[float, float]:
     ways = [level_light, level_contrast]
-    if "brightness" not in sentence:
+    if picture != "leveled_brightness":
         ways.reverse()
     return tuple(_retrain(specimen, way, seed, in_use=True) for way in ways)
 

@@ -80,10 +80,14 @@ def strangest_window(
     return float(inner[place]), tuple(map(int, place))
 
 
-def touches(place: tuple[int, int], mark: tuple[int, int], side: int = WINDOW) -> bool:
-    """Return whether a window, `side` wide, and a mark share a pixel."""
-    pairs = zip(place, mark, strict=True)
-    return all(m - side < p < m + SIDE for p, m in pairs)
+def touches(
+    place: tuple[int, int],
+    mark: tuple[int, int],
+    sides: tuple[int, int] = (WINDOW, WINDOW),
+) -> bool:
+    """Return whether a window of that height and width and a mark share a pixel."""
+    pairs = zip(place, mark, sides, strict=True)
+    return all(m - side < p < m + SIDE for p, m, side in pairs)
 
 
 @functools.cache

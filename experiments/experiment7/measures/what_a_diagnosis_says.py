@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 import xarray as xr
 
-from experiments.experiment7.measures.observers import CONTROLS, took
-from experiments.experiment7.measures.plants import SIDE, Images
+from experiments.experiment7.measures.observers import CONTROLS, took, touches
+from experiments.experiment7.measures.plants import Images
 from experiments.experiment7.measures.specimens import make_specimen, measure_behavior
 from happymaps.base.sweepable import sweepable
 from happymaps.base.variable_labels import label_variables
@@ -74,11 +74,17 @@ def measure_diagnosis(
     found = told["findings"]
     positions = {each["kind"]: n for n, each in reversed([*enumerate(found)])}
     marked = specimen.plant.flaw in ("mark", "backdoor") and not specimen.plant.moves
+    windows = {
+        "marks": [
+            tuple(mark[side] for side in ("row", "column", "height", "width"))
+            for mark in told["marks"]
+        ],
+        "place": [told["covering"]["window"]] if told["covering"] else [],
+    }
     hits = {
-        "marks": marked and any(_touch(mark, specimen.place) for mark in told["marks"]),
-        "place": marked and told["covering"] is not None
-        and _touch(_window(told["covering"]), specimen.place),
-    }  # fmt: skip
+        kind: marked and any(touches(w[:2], specimen.place, w[2:]) for w in each)
+        for kind, each in windows.items()
+    }
     variables = {
         **behavior,
         "planted": int(specimen.units.sum()),
@@ -178,19 +184,3 @@ def _as_dataset(part: Images):
 
     return Dataset("drawn", part.images, part.labels, CLASSES,
                    pd.DataFrame(index=range(len(part.labels))))  # fmt: skip
-
-
-def _window(covering: Mapping) -> dict:
-    return dict(
-        zip(("row", "column", "height", "width"), covering["window"], strict=True)
-    )
-
-
-def _touch(box: Mapping, place: tuple[int, int]) -> bool:
-    pairs = (
-        (box["row"], box["height"], place[0]),
-        (box["column"], box["width"], place[1]),
-    )
-    return all(
-        start < mark + SIDE and mark < start + size for start, size, mark in pairs
-    )
