@@ -31,6 +31,20 @@ def test_a_short_training_names_most_digits_and_is_asked_about_unseen_ones():
     assert float(found.ece_cooled) < 0.2
 
 
+def test_mixtures_learn_and_support_vectors_do_as_well_after_softmax():
+    options = {"num_learned": 1280, "epochs": 8}
+    mixture = measures.measure_head(head="mixture", **options)
+    assert float(mixture.error) < 0.4 and np.isnan(mixture.svm_error)
+    softmax = measures.measure_head(head="softmax", **options)
+    assert abs(float(softmax.svm_error - softmax.error)) < 0.1
+
+
+def test_two_features_are_given_with_the_supports():
+    found = measures.measure_head(num_learned=640, epochs=2, num_features=2)
+    assert found.feature.shape == (1000, 2) and found.support.shape == (100, 2)
+    assert np.isfinite(found.feature).all()
+
+
 def test_gap_of_scores_is_of_the_two_largest():
     scores = np.array([[3.0, 1.0, -2.0], [0.0, 5.0, 5.0]])
     np.testing.assert_array_equal(measures._gap(scores), [2, 0])

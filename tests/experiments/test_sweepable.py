@@ -155,15 +155,17 @@ PARAMETERS = {
     "experiments.experiment6.measures.diffusion_or_k_fold:measure_diffusion": (
         "coupling: float = 0.03; every: int = 1; num_rows: int = 3000; num_folds:"
         " int = 10; epochs: int = 24; weight_decay: float = 0.001; labels: str = "
-        "'true'; seed: int = 0"
+        "'true'; faces: str = ''; seed: int = 0"
     ),
     "experiments.experiment6.measures.diffusion_or_k_fold:measure_k_fold": (
         "num_rows: int = 3000; num_folds: int = 10; epochs: int = 8; "
-        "weight_decay: float = 0.001; labels: str = 'true'; seed: int = 0"
+        "weight_decay: float = 0.001; labels: str = 'true'; faces: str = ''; seed: "
+        "int = 0"
     ),
     "experiments.experiment6.measures.smooth_kernel_machine:measure_head": (
         "head: str = 'kernel_machine'; digits: str = 'mnist_5k'; num_learned: int"
-        " = 0; epochs: float = 8.0; without_unseen: bool = False; seed: int = 0"
+        " = 0; epochs: float = 8.0; without_unseen: bool = False; "
+        "num_features: int = 64; seed: int = 0"
     ),
 }
 

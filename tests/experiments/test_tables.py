@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import happymaps as hm
 from experiments.experiment3.measures import which_columns_matter as columns
 from experiments.experiment6.measures import diffusion_or_k_fold as diffusion
 from experiments.shared.drawn_table import KINDS, NAMES, draw_table
@@ -54,3 +55,20 @@ def test_columns_are_measured_again_alike_and_shuffled_answers_apart(monkeypatch
     shuffled = columns.measure_columns(labels="shuffled", **options)
     told = (np.abs(each.correlation[:7]).mean() for each in (found, shuffled))
     assert next(told) > next(told)
+
+
+def test_folds_of_faces_share_no_people_and_a_ring_learns_them():
+    faces = {"faces": "synthetic_faces", "num_folds": 4, "epochs": 1, "seed": 3}
+    images, labels, parts = diffusion._deal_people("synthetic_faces", 4, 3)
+    assert len(images) == len(labels) == len(np.unique(np.concatenate(parts)))
+    people = hm.load_dataset("synthetic_faces").metadata["person"].to_numpy()
+    found = [set(people[part]) for part in parts]
+    assert sum(map(len, found)) == len(set(people)) == len(set.union(*found))
+    ring, folds = (
+        diffusion.measure_diffusion(**faces),
+        diffusion.measure_k_fold(**faces),
+    )
+    assert ring.profile.shape == (3,) and np.isnan(ring.leak).all()
+    assert 0.5 < float(ring.far_score) < 3 and float(folds.score) < float(
+        ring.far_score
+    )

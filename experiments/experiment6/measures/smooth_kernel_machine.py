@@ -9,9 +9,9 @@ from happymaps.base import paths
 from happymaps.base.sweepable import sweepable
 from happymaps.base.variable_labels import label_variables
 
-HEADS = ("softmax", "kernel_machine", "linear_hinge", "kernel_softmax")
+HEADS = ("softmax", "kernel_machine", "linear_hinge", "kernel_softmax", "mixture")
 UNSEEN = (8, 9)
-_FEATURES, _BATCH, _RATE, _SHIFT = 64, 128, 2e-3, 2
+_BATCH, _RATE, _SHIFT = 128, 2e-3, 2
 _MOMENTUM = 0.9  # of the normalizations: at .99 their statistics lag in short runs
 _BETWEEN = 50  # steps from one look at the validation digits to the next
 _LEVEL = 0.01  # of their errors
@@ -26,6 +26,9 @@ _MEANINGS = {
     "unseen_by_sum": ("the same by the sum of kernels, or NaN", "1"),
     "noise_confidence": ("mean confidence on white noise, as a probability", "1"),
     "is_wrong": ("whether each test digit is named wrong", "1"),
+    "svm_error": ("share wrong by an RBF-SVM on the features, or NaN", "1"),
+    "feature": ("features of test digits, if there are two", "1"),
+    "support": ("supports, if there are two features", "1"),
 }
 
 
@@ -45,6 +48,7 @@ def measure_head(
     num_learned: int = 0,
     epochs: float = 8.0,
     without_unseen: bool = False,
+    num_features: int = 64,
     seed: int = 0,
 ) -> xr.Dataset:
     """Train a classifier of digits with a head, and measure it.
@@ -56,10 +60,13 @@ def measure_head(
         num_learned: Digits to learn from; 0 for all.
         epochs: Passes over them.
         without_unseen: Whether the classes 8 and 9 are kept from it.
+        num_features: D, what the head is given.
         seed: Of weights, batches, shifts, and of which digits it learns from if fewer.
 
     Returns:
-        All without dimensions but `is_wrong` `(digit,)`; NaN where not measured.
+        All without dimensions but `is_wrong` `(digit,)`; NaN where not measured, as
+        `svm_error` is of all heads but softmax. With two features of a head with
+        kernels also `feature` `(digit, axis)` and `support` `(support, axis)`.
 
     Raises:
         ValueError: No such head, or no such digits.
@@ -82,7 +89,7 @@ def measure_head(
         chosen = np.random.default_rng(seed).permutation(len(learned[0]))[:num_learned]
         learned = learned[0][chosen], learned[1][chosen]
     num_classes = 10 - len(UNSEEN) * without_unseen
-    network = _Network(head, num_classes, learned, seed)
+    network = _Network(head, num_classes, learned, num_features, seed)
     steps = network.train(learned, validated, epochs, seed)
     images, labels = data.tested
     is_known = labels < num_classes
@@ -116,8 +123,15 @@ def measure_head(
                 _softmax(sharpness * network.ask(noise)[0]).max(axis=1).mean()
             ),
             "is_wrong": ("digit", is_wrong),
+            "svm_error": np.nan,
         }
     )
+    if head == "softmax":
+        known = images[is_known], labels[is_known]
+        result["svm_error"] = _svm_error(network, learned, known)
+    if num_features == 2 and network.has_kernels:
+        result["feature"] = ("digit", "axis"), network.read(images[is_known])
+        result["support"] = ("support", "axis"), network.head.supports.numpy()
     return label_variables(result, _MEANINGS)
 
 
@@ -178,10 +192,41 @@ def _gap(scores: np.ndarray) -> np.ndarray:
     return highest[:, -1] - highest[:, -2]
 
 
+def _svm_error(network: "_Network", learned: tuple, tested: tuple) -> float:
+    """Return the error of a machine that is trained after the network, not with it."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    machine = make_pipeline(StandardScaler(), SVC())
+    machine.fit(network.read(learned[0]), learned[1])
+    return 1 - float(machine.score(network.read(tested[0]), tested[1]))
+
+
+def _make_mixture(num_classes: int):
+    """Return a layer of log-densities of classes, each the sum of its own kernels."""
+    from happymaps.backend import keras
+    from happymaps.networks.kernel_machine import KernelMachine
+
+    class Mixture(KernelMachine):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.mixing.trainable = self.bias.trainable = False
+
+        def call(self, features):
+            kernels = self.log_kernels(features)
+            own = keras.ops.reshape(kernels, (-1, 10, self.num_classes))
+            return keras.ops.logsumexp(own, axis=1)
+
+    return Mixture(num_classes)
+
+
 class _Network:
     """An extractor of features, and a head on it."""
 
-    def __init__(self, head: str, num_classes: int, learned: tuple, seed: int) -> None:
+    def __init__(
+        self, head: str, num_classes: int, learned: tuple, num_features: int, seed: int
+    ) -> None:
         from happymaps.backend import keras
         from happymaps.networks.kernel_machine import KernelMachine, smooth_hinge
 
@@ -195,22 +240,22 @@ class _Network:
             if count == 64:
                 values = layers.MaxPooling2D()(values)
         values = layers.Dropout(0.3)(layers.Flatten()(values))
-        values = layers.Dense(_FEATURES, use_bias=False)(values)
+        values = layers.Dense(num_features, use_bias=False)(values)
         values = layers.BatchNormalization(scale=False, momentum=_MOMENTUM)(values)
         self.extractor = keras.Model(inputs, values)
-        self.has_kernels = head.startswith("kernel")
-        self.head = (
-            KernelMachine(num_classes)
-            if self.has_kernels
-            else layers.Dense(num_classes)
-        )
+        self.has_kernels = head.startswith("kernel") or head == "mixture"
+        if head == "mixture":
+            self.head = _make_mixture(num_classes)
+        else:
+            form = KernelMachine if self.has_kernels else layers.Dense
+            self.head = form(num_classes)
         if self.has_kernels:
             first = learned[0][:2000]
             features = np.asarray(self.extractor(first, training=True))
             self.head.place_supports(features, learned[1][:2000])
         self.model = keras.Model(inputs, self.head(values))
         self.loss = smooth_hinge
-        if head.endswith("softmax"):
+        if not head.endswith(("machine", "hinge")):
             self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     def train(
@@ -257,13 +302,18 @@ class _Network:
                     reached = done
         return reached
 
+    def read(self, images: np.ndarray) -> np.ndarray:
+        """Return the features of images."""
+        parts = [
+            np.asarray(self.extractor(images[start : start + 1000], training=False))
+            for start in range(0, len(images), 1000)
+        ]
+        return np.concatenate(parts)
+
     def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores of images, and the sums of kernels, NaN without these."""
-        found, sums = [], []
-        for start in range(0, len(images), 1000):
-            features = self.extractor(images[start : start + 1000], training=False)
-            found.append(np.asarray(self.head(features)))
-            if self.has_kernels:
-                sums.append(np.asarray(self.head.kernels(features)).sum(axis=1))
-        empty = np.full(len(images), np.nan)
-        return np.concatenate(found), np.concatenate(sums) if sums else empty
+        features = self.read(images)
+        scores = np.asarray(self.head(features))
+        if not self.has_kernels:
+            return scores, np.full(len(images), np.nan)
+        return scores, np.asarray(self.head.kernels(features)).sum(axis=1)

@@ -12,9 +12,16 @@ import numpy as np
 import xarray as xr
 
 from happymaps.backend import keras, tf
-from happymaps.networks.batches import compile_for
+from happymaps.networks.batches import compile_for, images_at_once
+from happymaps.networks.doubles import copy_network
 from happymaps.networks.row_losses import ROWS_AT_ONCE, Targets, read_targets
-from happymaps.networks.stacked import draw_rows, fit_stack, stack
+from happymaps.networks.stacked import (
+    can_stack,
+    draw_rows,
+    fit_stack,
+    set_beside,
+    stack,
+)
 
 _FEWEST = 3  # networks of a ring
 _MOST_COUPLING = 0.5  # beyond, differences of neighbors grow
@@ -47,9 +54,10 @@ def diffuse(
     the distance, and compare with k-fold once before you trust it.
 
     Args:
-        build: Returns a chain of dense layers on columns, with fresh weights; or one.
-        folds: (inputs (rows, columns), targets (rows,)) of each, at least three; cut to
-            the shortest.
+        build: Returns a network of one input, with fresh weights; or one. A chain of
+            dense layers is the fastest.
+        folds: (inputs (rows, ...), targets (rows,)) of each, at least three; cut to the
+            shortest. A fold should hold all rows of a person, a film or a day.
         coupling: From 0, networks apart, to 0.5.
         every: Steps between two mixings, >= 1.
         new: Rows of no fold, to see what is leaked.
@@ -68,8 +76,8 @@ def diffuse(
         `new_loss - loss`, and `mean_loss`, that of the networks' mean output.
 
     Raises:
-        ValueError: Fewer than three folds, a coupling outside of [0, 0.5], a network
-            that is no chain, targets that do not fit.
+        ValueError: Fewer than three folds, a coupling outside of [0, 0.5], targets
+            that do not fit.
     """
     network = build if isinstance(build, keras.Model) else build()
     num = len(folds)
@@ -77,17 +85,14 @@ def diffuse(
     shortest = min(len(inputs) for inputs, _ in folds)
     inputs = np.stack([np.asarray(x)[:shortest] for x, _ in folds]).astype(np.float32)
     answers = np.stack([np.asarray(y)[:shortest] for _, y in folds])
-    flat = inputs.reshape(-1, inputs.shape[-1])
+    flat = inputs.reshape(-1, *inputs.shape[2:])
     targets = read_targets(network, flat, answers.ravel(), loss)
     values = targets.values.reshape(answers.shape)
-    ring = stack(network, num, seed=seed)
-    variables = ring.trainable_variables
+    ring, blend = _make_ring(network, num, seed)
 
     def after_step(count):
         if coupling:
-            share = tf.where(tf.equal(count % every, 0), coupling, 0.0)
-            for variable in variables:
-                variable.assign(mix(variable, share))
+            blend(tf.where(tf.equal(count % every, 0), coupling, 0.0))
 
     fit_stack(
         ring,
@@ -118,6 +123,29 @@ def diffuse(
     return xr.Dataset(result, {"distance": distances})
 
 
+def _make_ring(network: keras.Model, num: int, seed: int):
+    """Return the networks as one, and a function of the coupling that mixes them."""
+    if can_stack(network):
+        ring = stack(network, num, seed=seed)
+
+        def blend(share):
+            for variable in ring.trainable_variables:
+                variable.assign(mix(variable, share))
+
+        return ring, blend
+    copies = [copy_network(network) for _ in range(num)]
+    # What normalizations know of batches is mixed, too; states of dropout are not.
+    kept = [[w for w in copy.variables if "float" in w.dtype] for copy in copies]
+
+    def blend(share):
+        for alike in zip(*kept, strict=True):
+            mixed = mix(tf.stack([each.value for each in alike]), share)
+            for variable, values in zip(alike, tf.unstack(mixed), strict=True):
+                variable.assign(values)
+
+    return set_beside(copies), blend
+
+
 def mix(values, coupling):
     """Return weights of a ring, its networks along the first axis, one step mixed."""
     near = tf.roll(values, 1, axis=0) + tf.roll(values, -1, axis=0)
@@ -133,7 +161,7 @@ def ring_distances(num: int) -> np.ndarray:
 def run_ring(ring: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """Return the outputs of all networks for the same rows, (rows, networks, ...)."""
     num = ring.input_shape[1]
-    size = max(1, ROWS_AT_ONCE // num)
+    size = images_at_once(ring, max(1, ROWS_AT_ONCE // num))
 
     def forward(rows):
         return ring(tf.repeat(rows[:, None], num, axis=1), training=False)

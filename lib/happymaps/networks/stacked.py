@@ -100,10 +100,23 @@ def take_out(stacked: keras.Model, model: keras.Model, at: int) -> keras.Model:
     return alone
 
 
-def lone(model: keras.Model) -> keras.Model:
-    """Return a copy of any network on columns as a stack of one."""
-    inputs = keras.Input((1, *model.input_shape[1:]))
-    return keras.Model(inputs, copy_network(model)(inputs[:, 0])[:, None])
+def set_beside(copies: list[keras.Model]) -> keras.Model:
+    """Return networks of any form as one, each with weights of its own.
+
+    Slower than a stack, which it stands in for where there is no chain.
+
+    Args:
+        copies: With one input each, all of one shape; they are given other names.
+
+    Returns:
+        A network from (rows, copies, ...) to (rows, copies, outputs).
+    """
+    inputs = keras.Input((len(copies), *copies[0].input_shape[1:]))
+    outputs = []
+    for at, copy in enumerate(copies):
+        copy.name = f"{copy.name}_{at}"
+        outputs.append(copy(inputs[:, at])[:, None])
+    return keras.Model(inputs, keras.ops.concatenate(outputs, axis=1))
 
 
 def draw_rows(inputs: np.ndarray, targets: np.ndarray) -> Callable:
@@ -130,7 +143,7 @@ def fit_stack(
     What is left over of the last batch of an epoch is not learned from in it.
 
     Args:
-        stacked: From `stack` or `lone`.
+        stacked: From `stack` or `set_beside`.
         draw: Function of row indices to inputs (rows, networks, columns) and targets
             (rows, networks).
         num_rows: How many indices there are.

@@ -5,6 +5,7 @@ import pytest
 
 import happymaps as hm
 from happymaps.backend import keras
+from happymaps.networks import diffusion
 from happymaps.networks.diffusion import mix, ring_distances
 
 RNG = np.random.default_rng(0)
@@ -81,3 +82,52 @@ def test_an_odd_ring_scores_by_both_networks_across_and_folds_are_cut():
 def test_rings_that_cannot_be_are_refused(num, options, message):
     with pytest.raises(ValueError, match=message):
         hm.diffuse(build, draw_folds(num), **options)
+
+
+def build_branched(*before) -> keras.Model:
+    """A network that is no chain, with the weights of one."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,))
+    values = inputs
+    for layer in before:
+        values = layer(values)
+    hidden = keras.layers.Dense(1)(values)
+    return keras.Model(inputs, hidden + 0 * hidden)
+
+
+def test_a_ring_of_any_form_learns_what_a_stack_does():
+    folds = draw_folds(5, 20)
+    options = {"epochs": 5, "new": draw_folds(1)[0]}
+    found, stacked = (
+        hm.diffuse(each, folds, 0.05, **options) for each in (build_branched, build)
+    )
+    for name in found:
+        np.testing.assert_allclose(found[name], stacked[name], rtol=1e-4, atol=1e-5)
+
+
+def test_images_make_a_ring_and_statistics_of_normalization_are_mixed(monkeypatch):
+    rng = np.random.default_rng(0)
+    images = rng.random((3, 24, 6, 6, 1)).astype(np.float32)
+    images += np.arange(3).reshape(3, 1, 1, 1, 1)
+    folds = [(each, each[:, :3].mean((1, 2, 3)) > each.mean((1, 2, 3)))
+             for each in images]  # fmt: skip
+    layers = keras.layers
+    form = [layers.Conv2D(4, 3), layers.BatchNormalization(momentum=0.0), layers.ReLU(),
+            layers.Flatten(), layers.Dense(2)]  # fmt: skip
+    network = keras.Sequential([keras.Input((6, 6, 1)), *form])
+    rings, made = [], diffusion.set_beside
+
+    def keep(copies):
+        rings.append(copies)
+        return made(copies)
+
+    monkeypatch.setattr(diffusion, "set_beside", keep)
+    before = network.get_weights()
+    found = hm.diffuse(network, folds, 1 / 3, epochs=2)
+    assert found.loss.shape == (3, 3) and float(found.spread) == pytest.approx(
+        0, abs=1e-5
+    )
+    first, second, _ = (copy.get_weights() for copy in rings[0])
+    for one, other, old in zip(first, second, before, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+        assert np.any(one != old)

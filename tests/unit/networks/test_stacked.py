@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from happymaps.backend import keras, tf
+from happymaps.networks.doubles import copy_network
 from happymaps.networks.row_losses import losses_of_rows, read_targets
 from happymaps.networks.stacked import (
     can_stack,
     draw_rows,
     fit_alone,
     fit_stack,
-    lone,
+    set_beside,
     stack,
     stack_losses,
     take_out,
@@ -61,7 +62,9 @@ def test_three_in_a_stack_learn_what_each_learns_alone(outputs):
 
     together = stack(model, 3)
     losses = learn(together, MASKS)
-    apart = [learn(lone(model), MASKS[at : at + 1]) for at in range(3)]
+    apart = [
+        learn(set_beside([copy_network(model)]), MASKS[at : at + 1]) for at in range(3)
+    ]
     np.testing.assert_allclose(losses, np.concatenate(apart, axis=1), atol=1e-5)
     assert losses[:, 0].mean() < 0.5 < losses[:, 1:].mean(axis=0).min()
     out = take_out(together, model, 1)

@@ -5,12 +5,13 @@ from scipy import stats
 
 from happymaps.backend import keras, tf
 from happymaps.base.progress import progress_bar
+from happymaps.networks.doubles import copy_network
 from happymaps.networks.random_controls import fresh_weights
 from happymaps.networks.row_losses import Targets
 from happymaps.networks.stacked import (
     can_stack,
     fit_stack,
-    lone,
+    set_beside,
     stack,
     stack_losses,
 )
@@ -56,7 +57,11 @@ def refit_without(
     with progress_bar(len(masks), "refits", "network") as bar:
         for first in range(0, len(masks), most):
             part = masks[first : first + most]
-            network = stack(start, len(part), seed=seed) if can else lone(start)
+            network = (
+                stack(start, len(part), seed=seed)
+                if can
+                else set_beside([copy_network(start)])
+            )
             draw = _without(part, inputs, targets.values, learned)
             fit_stack(
                 network, draw, len(learned), targets.losses, seed=seed, **training
