@@ -3,12 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from experiments.experiment7.measures import (
     observers,
     plants,
     specimens,
+    tool_maps,
     what_a_diagnosis_says,
+    which_image_excites_more,
+    which_weight_tells_flaws,
 )
 from experiments.experiment7.measures.detection import (
     KEPT,
@@ -293,3 +297,41 @@ def test_what_a_page_advises_is_done_to_images():
 def test_another_table_is_refused():
     with pytest.raises(ValueError, match=r"scores.parquet, repairs.parquet"):
         read_scores("other.parquet")
+
+
+def test_a_trigger_is_found_where_a_network_answers_to_a_patch():
+    marked = specimens.make_specimen("mark", "synthetic_faces", 900)
+    mask = tool_maps.find_trigger(marked, 1)
+    assert mask.shape == (30, 32) and mask.min() >= 0 and mask.max() <= 1
+    row, column = marked.place
+    on = mask[row : row + plants.SIDE, column : column + plants.SIDE].mean()
+    assert on > 2 * mask.mean()
+    np.testing.assert_array_equal(tool_maps.find_trigger(marked, 1), mask)
+
+
+def test_what_excites_a_filter_is_liker_to_what_does_too():
+    rng = np.random.default_rng(0)
+    shown = rng.standard_normal((9, 6, 6, 4)).astype(np.float32)
+    other = rng.standard_normal((5, 6, 6, 4)).astype(np.float32)
+    asked = np.concatenate([np.roll(shown[:1], (1, 1), (1, 2)), other])
+    found = which_image_excites_more._likeness(asked, shown)
+    assert found.argmax() == 0 and found[0] > 2 * found[1:].max()
+    flat = which_image_excites_more._likeness(np.eye(3), np.eye(3)[:1])
+    np.testing.assert_allclose(flat, [1, 0, 0])
+
+
+def test_a_weight_at_which_maps_differ_tells():
+    rng = np.random.default_rng(0)
+    count = len(which_weight_tells_flaws.WEIGHTS)
+    noise = 0.01 * rng.standard_normal((5, count, 12, 12))
+    planes = rng.standard_normal((12, 12)) + noise
+    planes[4, 3] = rng.standard_normal((12, 12))  # the flawed one, at one weight
+    keys = [("clean", 0), ("benign", 0), ("clean", 100), ("benign", 100), ("mark", 100)]
+    networks = {
+        key: xr.Dataset({"maps": (("tv_weight", "y", "x"), maps), "rule": 1.0})
+        for key, maps in zip(keys, planes, strict=True)
+    }
+    scores = which_weight_tells_flaws.score_weights(networks)
+    assert len(scores) == 3 * count * 2
+    found = which_weight_tells_flaws.auroc_by_weight(scores, "mark", "O1")
+    assert found.iloc[3] == 1 and found.index[3] == which_weight_tells_flaws.WEIGHTS[3]

@@ -15,6 +15,12 @@ PARAMETERS = {
     "measure_flawed_network": (
         "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
     ),
+    "experiments.experiment7.measures.which_image_excites_more:measure_choices": (
+        "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
+    ),
+    "experiments.experiment7.measures.which_weight_tells_flaws:measure_weights": (
+        "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
+    ),
     "experiments.experiment7.measures.what_a_diagnosis_says:measure_diagnosis": (
         "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
     ),

@@ -40,6 +40,13 @@ def draw_parts(
     return {"learned": learned, "audit": audit, "outside": outside, "truth": truth}
 
 
+@functools.cache
+def fixed_images(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Return images that every network of a kind is shown: faces, or digits."""
+    dataset = "mnist_5k" if shape[:2] == (28, 28) else "synthetic_faces"
+    return draw_parts(dataset, seed)["learned"].images
+
+
 def _draw_faces(seed: int, first: int, people: int, count: int) -> tuple:
     from happymaps.datasets.synthetic_faces import generate_faces
 

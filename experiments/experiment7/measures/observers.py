@@ -13,14 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from experiments.experiment7.measures.plants import MAIN, PLANTS, SIDE
-from experiments.experiment7.measures.tools import MAPS
+from experiments.experiment7.measures.tool_maps import MAPS
 from happymaps.evidence.agreement import auroc
 from happymaps.evidence.resampling import resampled_interval
 
 WINDOW = 5
 NUMBERS = (
     *("metrics", "metrics_outside", "weights", "loss_ranking", "kernels"),
-    *("feature_density", "units", "clusters"),
+    *("feature_density", "units", "clusters", "trigger_size"),
 )
 POOLS = {"reference": range(10), "calibration": range(100, 112)}
 CONTROLS = ("clean", "benign")

@@ -8,10 +8,13 @@ from experiments.experiment7.measures.specimens import (
     make_specimen,
     measure_behavior,
 )
-from experiments.experiment7.measures.tools import (
+from experiments.experiment7.measures.tool_maps import (
     MAPS,
     draw_maps,
     draw_own_copies,
+    find_trigger,
+)
+from experiments.experiment7.measures.tools import (
     read_clusters,
     read_numbers,
     read_units,
@@ -53,6 +56,8 @@ def measure_flawed_network(
     numbers = read_numbers(specimen)
     numbers["clusters"] = read_clusters(specimen)
     maps, seconds = draw_maps(specimen, seed)
+    sizes = [maps["trigger"].sum(), find_trigger(specimen, 0).sum()]
+    numbers["trigger_size"] = np.log(np.add(sizes, 1e-3))
     marked = specimen.plant.flaw in ("mark", "backdoor") and not specimen.plant.moves
     row, column = specimen.place if marked else (-1, -1)
     variables = {
