@@ -455,6 +455,16 @@ def test_links_between_notebooks_lead_to_their_pages(site):
     assert "nothing" in body.get_text()
 
 
+def test_a_link_leads_to_the_heading_of_another_notebook_if_there_is_one(tmp_path):
+    links = "[maps](one.ipynb#Maps), [none](one.ipynb#Films)"
+    add_run(tmp_path, "faces/one", notebook(new_markdown_cell("## Maps\n\nSeen.")))
+    add_run(tmp_path, "faces/two", notebook(new_markdown_cell(links)))
+    build(tmp_path)
+    body = read_page(tmp_path, "faces/two").select_one("#article-body")
+    page = f"../{run_key('faces/one')}/index.html"
+    assert [a["href"] for a in body.select("a[href]")] == [f"{page}#Maps", page]
+
+
 def test_neighbours_follow_the_order_of_the_collection(site):
     one, two = (read_page(site, path) for path in ("faces/one", "faces/failed/two"))
     keys = [run_key(path) for path in ("faces/one", "faces/two")]

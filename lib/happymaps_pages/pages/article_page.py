@@ -123,19 +123,23 @@ def _mend_links(
 ) -> None:
     """Make links lead somewhere.
 
-    A link to another notebook leads to its page in this collection. A link to a file
-    that the site does not hold keeps its text only.
+    A link to another notebook leads to its page in this collection, and there to the
+    heading that it names. A link to a file that the site does not hold keeps its text
+    only.
     """
     start = article.run.path
-    addresses = {page.run.stem: page_address(page, start) for page in pages}
+    named = {page.run.stem: page for page in pages}
     anchors = {tag["id"] for tag in soup.select("[id]")}
     for link in soup.select("a[href]"):
         address = unquote(str(link["href"]))
-        path = Path(address.partition("#")[0])
+        name, mark, anchor = address.partition("#")
+        path = Path(name)
         if _OUTSIDE.match(address):
             link["rel"] = "noopener noreferrer"
-        elif path.suffix == ".ipynb" and path.stem in addresses:
-            link["href"] = addresses[path.stem]
+        elif path.suffix == ".ipynb" and path.stem in named:
+            page = named[path.stem]
+            is_there = anchor in {each.anchor for each in page.body.contents}
+            link["href"] = page_address(page, start) + (mark + anchor) * is_there
         elif not _is_within(article, address, anchors):
             link.unwrap()
 
