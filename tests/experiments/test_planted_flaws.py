@@ -6,13 +6,12 @@ import pytest
 import xarray as xr
 
 from experiments.experiment7.measures import (
+    how_much_a_happymap_tells,
     observers,
     plants,
     specimens,
     tool_maps,
     what_a_diagnosis_says,
-    which_image_excites_more,
-    which_weight_tells_flaws,
 )
 from experiments.experiment7.measures.detection import (
     KEPT,
@@ -314,15 +313,15 @@ def test_what_excites_a_filter_is_liker_to_what_does_too():
     shown = rng.standard_normal((9, 6, 6, 4)).astype(np.float32)
     other = rng.standard_normal((5, 6, 6, 4)).astype(np.float32)
     asked = np.concatenate([np.roll(shown[:1], (1, 1), (1, 2)), other])
-    found = which_image_excites_more._likeness(asked, shown)
+    found = how_much_a_happymap_tells._likeness(asked, shown)
     assert found.argmax() == 0 and found[0] > 2 * found[1:].max()
-    flat = which_image_excites_more._likeness(np.eye(3), np.eye(3)[:1])
+    flat = how_much_a_happymap_tells._likeness(np.eye(3), np.eye(3)[:1])
     np.testing.assert_allclose(flat, [1, 0, 0])
 
 
 def test_a_weight_at_which_maps_differ_tells():
     rng = np.random.default_rng(0)
-    count = len(which_weight_tells_flaws.WEIGHTS)
+    count = len(how_much_a_happymap_tells.WEIGHTS)
     noise = 0.01 * rng.standard_normal((5, count, 12, 12))
     planes = rng.standard_normal((12, 12)) + noise
     planes[4, 3] = rng.standard_normal((12, 12))  # the flawed one, at one weight
@@ -331,7 +330,7 @@ def test_a_weight_at_which_maps_differ_tells():
         key: xr.Dataset({"maps": (("tv_weight", "y", "x"), maps), "rule": 1.0})
         for key, maps in zip(keys, planes, strict=True)
     }
-    scores = which_weight_tells_flaws.score_weights(networks)
+    scores = how_much_a_happymap_tells.score_weights(networks)
     assert len(scores) == 3 * count * 2
-    found = which_weight_tells_flaws.auroc_by_weight(scores, "mark", "O1")
-    assert found.iloc[3] == 1 and found.index[3] == which_weight_tells_flaws.WEIGHTS[3]
+    found = how_much_a_happymap_tells.auroc_by_weight(scores, "mark", "O1")
+    assert found.iloc[3] == 1 and found.index[3] == how_much_a_happymap_tells.WEIGHTS[3]

@@ -15,10 +15,10 @@ PARAMETERS = {
     "measure_flawed_network": (
         "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
     ),
-    "experiments.experiment7.measures.which_image_excites_more:measure_choices": (
+    "experiments.experiment7.measures.how_much_a_happymap_tells:measure_choices": (
         "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
     ),
-    "experiments.experiment7.measures.which_weight_tells_flaws:measure_weights": (
+    "experiments.experiment7.measures.how_much_a_happymap_tells:measure_weights": (
         "dataset: str = 'synthetic_faces'; plant: str = 'clean'; seed: int = 0"
     ),
     "experiments.experiment7.measures.what_a_diagnosis_says:measure_diagnosis": (

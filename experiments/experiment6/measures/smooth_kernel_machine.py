@@ -273,8 +273,9 @@ class _Network:
         optimizer.build(weights)
         frame = [[0, 0], [_SHIFT, _SHIFT], [_SHIFT, _SHIFT], [0, 0]]
 
+        # Given anew at each call: a graph that holds all images outlives the training.
         @tf.function(reduce_retracing=True)
-        def climb_down(rows, corners):
+        def climb_down(images, labels, rows, corners):
             for step in tf.range(tf.shape(rows)[0]):
                 padded = tf.pad(tf.gather(images, rows[step]), frame)
                 top, left = corners[step, 0], corners[step, 1]
@@ -294,7 +295,9 @@ class _Network:
                 rng.choice(len(learned[0]), batch, replace=False) for _ in range(count)
             ]
             corners = rng.integers(0, 2 * _SHIFT + 1, (count, 2))
-            climb_down(tf.constant(np.stack(rows)), tf.constant(corners))
+            climb_down(
+                images, labels, tf.constant(np.stack(rows)), tf.constant(corners)
+            )
             done += count
             if np.isnan(reached):
                 scores, _ = self.ask(validated[0])

@@ -1,6 +1,7 @@
 """From what tools say of networks to one number each, against references alone."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -175,7 +176,11 @@ def _read_shuffled(found: xr.Dataset, references: np.ndarray, order) -> Iterable
 
 
 def _score_learned(networks: Networks) -> Iterable[tuple[tuple[str, int], dict]]:
-    """Yield what classifiers say that learned from other flaws: `litmus`, and O4."""
+    """Yield what classifiers say that learned from other flaws: `litmus`, and O4.
+
+    Networks of one seed share people: those of even seeds are judged by what was
+    learned from odd ones, and the other way round.
+    """
     views = {("litmus", ""): lambda found: found.litmus.values}
     for tool in ("happy_study", "gradient", "occlusion"):
         views[tool, "O4"] = lambda found, tool=tool: standardize(
@@ -185,11 +190,15 @@ def _score_learned(networks: Networks) -> Iterable[tuple[tuple[str, int], dict]]
     taught = [key for key in clean if pool_of(key[1]) == "calibration"]
     tested = [key for key in clean if pool_of(key[1]) == "test"]
     flawed = [key for key in networks if key[0] in MAIN]
+    flaws = dict.fromkeys(key[0] for key in flawed)
     for (tool, observer), view in views.items():
         seen = {key: view(networks[key]) for key in (*taught, *tested, *flawed)}
-        for flaw in dict.fromkeys(key[0] for key in flawed):
+        for flaw, half in itertools.product(flaws, (0, 1)):
             group = PLANTS[flaw].flaw
-            others = [key for key in flawed if PLANTS[key[0]].flaw != group]
+            others = [
+                key for key in flawed
+                if PLANTS[key[0]].flaw != group and key[1] % 2 != half
+            ]  # fmt: skip
             if not others:
                 continue
             rows = np.stack([seen[key] for key in (*taught, *others)])
@@ -199,6 +208,9 @@ def _score_learned(networks: Networks) -> Iterable[tuple[tuple[str, int], dict]]
                 LogisticRegression(class_weight="balanced", max_iter=1000),
             ).fit(rows, [False] * len(taught) + [True] * len(others))
             asked = [*tested, *(key for key in flawed if key[0] == flaw)]
+            asked = [key for key in asked if key[1] % 2 == half]
+            if not asked:
+                continue
             scores = judge.decision_function(np.stack([seen[key] for key in asked]))
             for key, score in zip(asked, scores, strict=True):
                 yield key, {"tool": tool, "observer": observer, "score": float(score),
