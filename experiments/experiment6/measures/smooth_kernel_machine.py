@@ -1,4 +1,4 @@
-"""One classifier of digits with one of four heads: errors, speed and confidence."""
+"""One classifier of digits with one of five heads: errors, speed and confidence."""
 
 from typing import NamedTuple
 
@@ -104,7 +104,7 @@ def measure_head(
     )
     cooled = apply_temperature(chances, temperature)
     noise = np.random.default_rng(0).random((500, *images.shape[1:]), np.float32)
-    blind = without_unseen and not is_known.all()
+    blind, kernels = without_unseen and not is_known.all(), network.has_kernels
 
     def tell(wanted: np.ndarray, confident: np.ndarray) -> float:
         both = 0 < wanted.sum() < len(wanted)
@@ -118,7 +118,7 @@ def measure_head(
             "ece_cooled": expected_error(cooled[is_known].max(axis=1), ~is_wrong),
             "errors_told": tell(is_wrong, confidence[is_known]),
             "unseen_told": tell(~is_known, confidence) if blind else np.nan,
-            "unseen_by_sum": tell(~is_known, sums) if blind else np.nan,
+            "unseen_by_sum": tell(~is_known, sums) if blind and kernels else np.nan,
             "noise_confidence": float(
                 _softmax(sharpness * network.ask(noise)[0]).max(axis=1).mean()
             ),
@@ -129,7 +129,7 @@ def measure_head(
     if head == "softmax":
         known = images[is_known], labels[is_known]
         result["svm_error"] = _svm_error(network, learned, known)
-    if num_features == 2 and network.has_kernels:
+    if num_features == 2 and kernels:
         result["feature"] = ("digit", "axis"), network.read(images[is_known])
         result["support"] = ("support", "axis"), network.head.supports.numpy()
     return label_variables(result, _MEANINGS)
@@ -204,7 +204,7 @@ def _svm_error(network: "_Network", learned: tuple, tested: tuple) -> float:
 
 
 def _make_mixture(num_classes: int):
-    """Return a layer of log-densities of classes, each the sum of its own kernels."""
+    """Return a layer of scores, each the logarithm of the sum of a class's kernels."""
     from happymaps.backend import keras
     from happymaps.networks.kernel_machine import KernelMachine
 
@@ -215,7 +215,8 @@ def _make_mixture(num_classes: int):
 
         def call(self, features):
             kernels = self.log_kernels(features)
-            own = keras.ops.reshape(kernels, (-1, 10, self.num_classes))
+            count = self.num_supports // self.num_classes
+            own = keras.ops.reshape(kernels, (-1, count, self.num_classes))
             return keras.ops.logsumexp(own, axis=1)
 
     return Mixture(num_classes)

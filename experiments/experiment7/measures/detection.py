@@ -14,6 +14,7 @@ from experiments.experiment7.measures.observers import CONTROLS
 from happymaps.evidence.agreement import auroc
 from happymaps.evidence.claims import proportion_interval
 from happymaps.evidence.populations import adjust_by_holm
+from happymaps.evidence.resampling import resampled_interval
 
 # What the full run left beside the notebooks. Other bytes are another result.
 KEPT = {
@@ -133,6 +134,43 @@ def draw_table(found: pd.DataFrame, plants: Sequence[str]) -> Figure:
     ax.set_yticks(range(height), [p.replace("_", " ") for p in plants], fontsize=8)
     ax.set_title("Which tool sees which flaw (AUROC; frames pass)", fontsize=10)
     return figure
+
+
+def gap_of_aurocs(
+    scores: pd.DataFrame, first: Sequence[str], second: Sequence[str]
+) -> tuple[float, tuple[float, float]]:
+    """Return how much better one tool tells a flaw than another, or of another flaw.
+
+    Args:
+        scores: As of `detection_table`.
+        first: Plant, tool and observer.
+        second: The same of what is taken off.
+
+    Returns:
+        The gap, and its 95 % interval over networks drawn again, each with what is said
+        of it by both; NaN and an endless one where there are no such networks.
+    """
+    test = scores[(scores.pool == "test") & scores.took]
+    sides = [
+        test[(test.tool == tool) & (test.observer == observer)
+             & test.plant.isin([plant, *CONTROLS])].set_index(["plant", "seed"]).score
+        for plant, tool, observer in (first, second)
+    ]  # fmt: skip
+    both = pd.concat(sides, axis=1, keys=["first", "second"]).reset_index()
+    if not {first[0], second[0]} <= set(both.plant):
+        return np.nan, (-np.inf, np.inf)
+
+    def gap(parts: list) -> float:
+        drawn = pd.DataFrame(parts, columns=both.columns)
+        one, other = (
+            auroc(mine[side].to_numpy(), (mine.plant == plant).to_numpy())
+            for plant, side in ((first[0], "first"), (second[0], "second"))
+            for mine in (drawn[drawn.plant.isin([plant, *CONTROLS])],)
+        )
+        return one - other
+
+    parts = list(both.itertuples(index=False, name=None))
+    return gap(parts), resampled_interval(gap, parts)
 
 
 def thresholds(scores: pd.DataFrame) -> dict[tuple[str, str], float]:

@@ -19,6 +19,7 @@ from happymaps.networks.stacked import (
     can_stack,
     draw_rows,
     fit_stack,
+    reseed,
     set_beside,
     stack,
 )
@@ -54,8 +55,9 @@ def diffuse(
     the distance, and compare with k-fold once before you trust it.
 
     Args:
-        build: Returns a network of one input, with fresh weights; or one. A chain of
-            dense layers is the fastest.
+        build: Returns a Functional or built Sequential network of one input, with fresh
+            weights; or one. A chain of dense layers is the fastest. Of others the
+            statistics of normalizations are mixed as weights are.
         folds: (inputs (rows, ...), targets (rows,)) of each, at least three; cut to the
             shortest. A fold should hold all rows of a person, a film or a day.
         coupling: From 0, networks apart, to 0.5.
@@ -92,7 +94,7 @@ def diffuse(
 
     def after_step(count):
         if coupling:
-            blend(tf.where(tf.equal(count % every, 0), coupling, 0.0))
+            tf.cond(tf.equal(count % every, 0), lambda: blend(coupling), lambda: None)
 
     fit_stack(
         ring,
@@ -134,6 +136,8 @@ def _make_ring(network: keras.Model, num: int, seed: int):
 
         return ring, blend
     copies = [copy_network(network) for _ in range(num)]
+    for copy in copies:
+        reseed(copy, seed)
     # What normalizations know of batches is mixed, too; states of dropout are not.
     kept = [[w for w in copy.variables if "float" in w.dtype] for copy in copies]
 

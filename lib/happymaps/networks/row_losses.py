@@ -52,7 +52,7 @@ def read_targets(
     Args:
         model: A classifier with one output per class, or one for two classes; or a
             network with one number.
-        inputs: Of the network, shape (rows, columns): they tell what its outputs are,
+        inputs: Of the network, shape (rows, ...): they tell what its outputs are,
             where its last steps do not.
         targets: Of each row: classes (text, truth values or numbers, taken in sorted
             order) or numbers.

@@ -119,6 +119,14 @@ def set_beside(copies: list[keras.Model]) -> keras.Model:
     return keras.Model(inputs, keras.ops.concatenate(outputs, axis=1))
 
 
+def reseed(network: keras.Model, seed: int) -> None:
+    """Let the random numbers of dropout and noise begin anew, in place."""
+    for position, layer in enumerate(network._flatten_layers()):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign([seed + position, 0])
+
+
 def draw_rows(inputs: np.ndarray, targets: np.ndarray) -> Callable:
     """Return a function of row indices to rows of inputs and of targets."""
     table, truth = tf.constant(inputs), tf.constant(targets)
@@ -144,8 +152,8 @@ def fit_stack(
 
     Args:
         stacked: From `stack` or `set_beside`.
-        draw: Function of row indices to inputs (rows, networks, columns) and targets
-            (rows, networks).
+        draw: Function of row indices to inputs (rows, networks, ...) and targets (rows,
+            networks).
         num_rows: How many indices there are.
         losses: As in `Targets`.
         epochs: Passes over the rows.

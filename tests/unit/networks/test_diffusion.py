@@ -84,14 +84,11 @@ def test_rings_that_cannot_be_are_refused(num, options, message):
         hm.diffuse(build, draw_folds(num), **options)
 
 
-def build_branched(*before) -> keras.Model:
+def build_branched(dropout: float = 0.0) -> keras.Model:
     """A network that is no chain, with the weights of one."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
-    values = inputs
-    for layer in before:
-        values = layer(values)
-    hidden = keras.layers.Dense(1)(values)
+    hidden = keras.layers.Dense(1)(keras.layers.Dropout(dropout)(inputs))
     return keras.Model(inputs, hidden + 0 * hidden)
 
 
@@ -103,6 +100,15 @@ def test_a_ring_of_any_form_learns_what_a_stack_does():
     )
     for name in found:
         np.testing.assert_allclose(found[name], stacked[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_ring_with_dropout_is_the_same_again_with_its_seed():
+    folds, network = draw_folds(3, 20), build_branched(0.5)
+    options = {"epochs": 3, "every": 4}
+    found, again, other = (
+        hm.diffuse(network, folds, seed=seed, **options) for seed in (0, 0, 1)
+    )
+    assert found.identical(again) and not found.identical(other)
 
 
 def test_images_make_a_ring_and_statistics_of_normalization_are_mixed(monkeypatch):

@@ -11,6 +11,7 @@ from happymaps.networks.row_losses import Targets
 from happymaps.networks.stacked import (
     can_stack,
     fit_stack,
+    reseed,
     set_beside,
     stack,
     stack_losses,
@@ -57,11 +58,12 @@ def refit_without(
     with progress_bar(len(masks), "refits", "network") as bar:
         for first in range(0, len(masks), most):
             part = masks[first : first + most]
-            network = (
-                stack(start, len(part), seed=seed)
-                if can
-                else set_beside([copy_network(start)])
-            )
+            if can:
+                network = stack(start, len(part), seed=seed)
+            else:
+                alone = copy_network(start)
+                reseed(alone, seed)
+                network = set_beside([alone])
             draw = _without(part, inputs, targets.values, learned)
             fit_stack(
                 network, draw, len(learned), targets.losses, seed=seed, **training
