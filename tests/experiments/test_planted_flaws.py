@@ -19,6 +19,7 @@ from experiments.experiment7.measures.detection import (
     detection_table,
     draw_table,
     false_alarms,
+    gap_of_aurocs,
     read_scores,
 )
 from experiments.experiment7.measures.does_the_repair_help import vary
@@ -334,3 +335,31 @@ def test_a_weight_at_which_maps_differ_tells():
     assert len(scores) == 3 * count * 2
     found = how_much_a_happymap_tells.auroc_by_weight(scores, "mark", "O1")
     assert found.iloc[3] == 1 and found.index[3] == how_much_a_happymap_tells.WEIGHTS[3]
+
+
+def test_what_a_happymap_tells_is_measured_of_a_network(monkeypatch):
+    monkeypatch.setattr(how_much_a_happymap_tells, "_STEPS", 2)
+    monkeypatch.setattr(how_much_a_happymap_tells, "_ENLARGED", (32, 32))
+    found = how_much_a_happymap_tells.measure_choices(seed=900).right
+    assert found.dims == ("matcher", "explanation", "filter")
+    assert found.shape[:2] == (2, 5) and ((found >= 0) & (found <= 1)).all()
+    # Real images are of use even where maps have hardly begun.
+    assert found.sel(explanation="real images").mean() > 0.6
+    weights = how_much_a_happymap_tells.measure_weights(seed=900)
+    assert weights.maps.shape == (len(how_much_a_happymap_tells.WEIGHTS), 30, 32)
+    assert float(weights.rule) > 0
+
+
+def test_the_gap_of_two_tools_is_paired_over_networks():
+    rng = np.random.default_rng(0)
+    rows = [
+        {"plant": plant, "seed": seed, "pool": "test", "took": True, "tool": tool,
+         "observer": "", "score": float(rng.random() + (plant == "mark") * good)}
+        for plant in ("clean", "benign", "mark") for seed in range(20)
+        for tool, good in (("sees", 2), ("blind", 0))
+    ]  # fmt: skip
+    sees, blind = ("mark", "sees", ""), ("mark", "blind", "")
+    gap, (low, high) = gap_of_aurocs(pd.DataFrame(rows), sees, blind)
+    assert 0.2 < low < gap < high < 0.8
+    assert gap_of_aurocs(pd.DataFrame(rows), sees, sees)[0] == 0
+    assert np.isnan(gap_of_aurocs(pd.DataFrame(rows), sees, ("wide", "sees", ""))[0])

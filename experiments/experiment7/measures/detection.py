@@ -156,21 +156,22 @@ def gap_of_aurocs(
              & test.plant.isin([plant, *CONTROLS])].set_index(["plant", "seed"]).score
         for plant, tool, observer in (first, second)
     ]  # fmt: skip
-    both = pd.concat(sides, axis=1, keys=["first", "second"]).reset_index()
-    if not {first[0], second[0]} <= set(both.plant):
+    both = pd.concat(sides, axis=1)
+    plants = both.index.get_level_values(0)
+    if not {first[0], second[0]} <= set(plants):
         return np.nan, (-np.inf, np.inf)
+    values, control = both.to_numpy(), plants.isin(CONTROLS)
+    flawed = [plants == plant for plant, *_ in (first, second)]
 
-    def gap(parts: list) -> float:
-        drawn = pd.DataFrame(parts, columns=both.columns)
-        one, other = (
-            auroc(mine[side].to_numpy(), (mine.plant == plant).to_numpy())
-            for plant, side in ((first[0], "first"), (second[0], "second"))
-            for mine in (drawn[drawn.plant.isin([plant, *CONTROLS])],)
-        )
-        return one - other
+    def gap(rows: list) -> float:
+        found = []
+        for side, is_flawed in enumerate(flawed):
+            mine = np.array(rows)[(control | is_flawed)[rows]]
+            found.append(auroc(values[mine, side], is_flawed[mine]))
+        return found[0] - found[1]
 
-    parts = list(both.itertuples(index=False, name=None))
-    return gap(parts), resampled_interval(gap, parts)
+    rows = list(range(len(both)))
+    return gap(rows), resampled_interval(gap, rows)
 
 
 def thresholds(scores: pd.DataFrame) -> dict[tuple[str, str], float]:
