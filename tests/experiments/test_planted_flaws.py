@@ -20,6 +20,7 @@ from experiments.experiment7.measures.detection import (
     draw_table,
     false_alarms,
     gap_of_aurocs,
+    name_flaws,
     read_scores,
 )
 from experiments.experiment7.measures.does_the_repair_help import vary
@@ -363,3 +364,18 @@ def test_the_gap_of_two_tools_is_paired_over_networks():
     assert 0.2 < low < gap < high < 0.8
     assert gap_of_aurocs(pd.DataFrame(rows), sees, sees)[0] == 0
     assert np.isnan(gap_of_aurocs(pd.DataFrame(rows), sees, ("wide", "sees", ""))[0])
+
+
+def test_a_flaw_is_named_by_the_tool_that_sees_it_alone():
+    rng = np.random.default_rng(0)
+    plants = ("clean", "benign", "mark", "wide")
+    rows = [
+        {"plant": plant, "seed": seed, "pool": "test", "took": True, "tool": tool,
+         "observer": "", "against": "", "score": rng.random() + 9 * (plant == tool)}
+        for plant in plants for seed in range(20) for tool in ("mark", "wide", "edges")
+    ]  # fmt: skip
+    found = name_flaws(pd.DataFrame(rows))
+    assert (found.kind == found.named).mean() > 0.9
+    assert set(found.kind) == {"clean", "mark", "wide"} and len(found) == 80
+    blind = name_flaws(pd.DataFrame(rows), ["mark"])
+    assert (blind.kind == blind.named)[blind.kind == "wide"].mean() < 0.8

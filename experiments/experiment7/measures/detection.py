@@ -9,8 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from experiments.experiment7.measures.observers import CONTROLS
+from experiments.experiment7.measures.plants import MAIN
 from happymaps.evidence.agreement import auroc
 from happymaps.evidence.claims import proportion_interval
 from happymaps.evidence.populations import adjust_by_holm
@@ -26,6 +30,7 @@ KEPT = {
     "scores.parquet": "c11f29ecb1354dc998c8acb6536b226bea9ff1be35ef4918464694ff09fbbed9",  # noqa: E501
     "repairs.parquet": "cd8ffb45d00e84ea4c51bff32b122c46d3beca31b9549c75fc77fd018427e3da",  # noqa: E501
 }
+BLIND = ("edges", "shuffled_pixels")  # controls: they never see the network, or a place
 _DRAWS = 2000
 _LEAST, _LEAST_GAIN = 0.70, 0.05  # of criterion G1
 _ALARMS = 0.9  # quantile of the calibration's clean networks that is the threshold
@@ -172,6 +177,42 @@ def gap_of_aurocs(
 
     rows = list(range(len(both)))
     return gap(rows), resampled_interval(gap, rows)
+
+
+def name_flaws(scores: pd.DataFrame, tools: Sequence[str] = ()) -> pd.DataFrame:
+    """Return which flaw a linear classifier of tools' scores names in each network (O5).
+
+    Networks of even seeds are named by what was learned from odd ones, and the other way
+    round; clean and harmless ones are a kind of their own, `"clean"`.
+
+    Args:
+        scores: As of `detection_table`; flaws in their main dose are named.
+        tools: Whose scores are used; all that see the network if none is given.
+
+    Returns:
+        `plant`, `seed`, `kind` (the plant, `"clean"` for controls), `named`.
+    """
+    test = scores[(scores.pool == "test") & scores.took & (scores.against == "")]
+    test = test[
+        test.plant.isin([*MAIN, *CONTROLS]) & test.observer.isin(["", "O1", "O2"])
+    ]
+    test = test[~test.tool.isin(BLIND)]
+    if tools:
+        test = test[test.tool.isin(tools)]
+    table = test.pivot_table(
+        index=["plant", "seed"], columns=["tool", "observer"], values="score"
+    )
+    values = np.log1p(table.to_numpy())
+    plants = table.index.get_level_values(0)
+    kinds = np.where(plants.isin(CONTROLS), "clean", plants)
+    is_even = table.index.get_level_values(1) % 2 == 0
+    named = np.empty(len(table), object)
+    for half in (is_even, ~is_even):
+        judge = make_pipeline(
+            StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=5000)
+        )
+        named[half] = judge.fit(values[~half], kinds[~half]).predict(values[half])
+    return table.index.to_frame(index=False).assign(kind=kinds, named=named)
 
 
 def thresholds(scores: pd.DataFrame) -> dict[tuple[str, str], float]:
