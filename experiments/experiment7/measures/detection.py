@@ -180,10 +180,10 @@ def gap_of_aurocs(
 
 
 def name_flaws(scores: pd.DataFrame, tools: Sequence[str] = ()) -> pd.DataFrame:
-    """Return which flaw a linear classifier of tools' scores names in each network (O5).
+    """Return which flaw a linear classifier of tools' scores names in each network.
 
-    Networks of even seeds are named by what was learned from odd ones, and the other way
-    round; clean and harmless ones are a kind of their own, `"clean"`.
+    O5. Networks of even seeds are named by what was learned from odd ones, and the
+    other way round; clean and harmless ones are a kind of their own, `"clean"`.
 
     Args:
         scores: As of `detection_table`; flaws in their main dose are named.
