@@ -13,6 +13,7 @@ HEADS = ("softmax", "kernel_machine", "linear_hinge", "kernel_softmax", "mixture
 UNSEEN = (8, 9)
 _BATCH, _RATE, _SHIFT = 128, 2e-3, 2
 _MOMENTUM = 0.9  # of the normalizations: at .99 their statistics lag in short runs
+_TINY = 1e-30  # beside kernels, whose logarithm is taken
 _BETWEEN = 50  # steps from one look at the validation digits to the next
 _LEVEL = 0.01  # of their errors
 # Name in the result -> what it is, and its unit.
@@ -214,7 +215,7 @@ def _make_mixture(num_classes: int):
             self.mixing.trainable = self.bias.trainable = False
 
         def call(self, features):
-            kernels = self.log_kernels(features)
+            kernels = keras.ops.log(self.kernels(features) + _TINY)
             count = self.num_supports // self.num_classes
             own = keras.ops.reshape(kernels, (-1, count, self.num_classes))
             return keras.ops.logsumexp(own, axis=1)

@@ -99,16 +99,12 @@ class KernelMachine(keras.layers.Layer):
 
     def kernels(self, features):
         """Return the kernels of features, shape `(images, num_supports)`, in [0, 1]."""
-        return keras.ops.exp(self.log_kernels(features))
-
-    def log_kernels(self, features):
-        """Return their logarithms, which tell what is far where kernels are all 0."""
         ops = keras.ops
         squares = ops.sum(features**2, axis=1, keepdims=True)
         squares -= 2 * ops.matmul(features, ops.transpose(self.supports))
         squares += ops.sum(self.supports**2, axis=1)
         # Rounding makes distances of nothing negative.
-        return -ops.exp(self.log_widths) * ops.maximum(squares, 0.0) / 2
+        return ops.exp(-ops.exp(self.log_widths) * ops.maximum(squares, 0.0) / 2)
 
     def call(self, features):
         """Return the scores of features."""
