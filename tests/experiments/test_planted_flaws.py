@@ -338,6 +338,17 @@ def test_a_weight_at_which_maps_differ_tells():
     assert found.iloc[3] == 1 and found.index[3] == how_much_a_happymap_tells.WEIGHTS[3]
 
 
+def test_the_best_weight_is_the_middle_of_those_that_tell_alike():
+    rows = [
+        {"plant": plant, "seed": 100, "tv_weight": weight, "observer": observer,
+         "score": told * (plant == "mark") - (plant == "mark") * (weight == 1)}
+        for plant in ("clean", "benign", "mark") for observer in ("O1", "O2")
+        for weight, told in ((1.0, 0), (10.0, 1), (100.0, 1))
+    ]  # fmt: skip
+    found = how_much_a_happymap_tells.best_weight(pd.DataFrame(rows), "mark")
+    assert found == pytest.approx(1.5)
+
+
 def test_what_a_happymap_tells_is_measured_of_a_network(monkeypatch):
     monkeypatch.setattr(how_much_a_happymap_tells, "_STEPS", 2)
     monkeypatch.setattr(how_much_a_happymap_tells, "_ENLARGED", (32, 32))

@@ -199,7 +199,8 @@ def best_weight(scores: pd.DataFrame, plant: str) -> float:
     The mean of the weights' logarithms where several do.
     """
     both = sum(auroc_by_weight(scores, plant, name) for name in ("O1", "O2"))
-    return float(np.log10(both.index[both >= both.max() - 1e-9]).mean())
+    best = both.index.to_numpy()[both >= both.max() - 1e-9]
+    return float(np.log10(best).mean())
 
 
 def _answers(network, images: np.ndarray) -> np.ndarray:
