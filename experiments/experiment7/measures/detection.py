@@ -22,6 +22,8 @@ from happymaps.evidence.resampling import resampled_interval
 
 # What the full run left beside the notebooks. Other bytes are another result.
 KEPT = {
+    "choices.parquet": "75e9979356ce48fb9740b43bb3702d77bb0e4f8a42a329860042f682a0f0b4b8",  # noqa: E501
+    "weights.parquet": "00fbaba2c0b9a4570cc675f7ecf801a69911a0b864e7e20dd1cbbb7ebec2f2ce",  # noqa: E501
     "mnist_5k.parquet": "bbf8b70bc181cebd9243866ce2cdef8318bf500208cabb9aa405142a77f10631",  # noqa: E501
     "cmu_faces.parquet": "3fd3cec95f0cb265c1786fbcdfebf9c0f3c0cdf100df43ccbf26e9cf6e25232d",  # noqa: E501
     "confirming.parquet": "d8ecc238c0e53fcb8f72a14cad8d0551e920c10a86ff9a68b6b5706c83a4fc2d",  # noqa: E501
