@@ -26,10 +26,10 @@ KEPT = {
     "weights.parquet": "00fbaba2c0b9a4570cc675f7ecf801a69911a0b864e7e20dd1cbbb7ebec2f2ce",  # noqa: E501
     "mnist_5k.parquet": "bbf8b70bc181cebd9243866ce2cdef8318bf500208cabb9aa405142a77f10631",  # noqa: E501
     "cmu_faces.parquet": "3fd3cec95f0cb265c1786fbcdfebf9c0f3c0cdf100df43ccbf26e9cf6e25232d",  # noqa: E501
-    "confirming.parquet": "d8ecc238c0e53fcb8f72a14cad8d0551e920c10a86ff9a68b6b5706c83a4fc2d",  # noqa: E501
+    "confirming.parquet": "56c280474bff92dc88bc58bf8e6fde1bb056545a8c33d03bb92edfc398acf6d6",  # noqa: E501
     "diagnoses.parquet": "efa3cb2c97705d168b186bcc75d3902b5bd011908b519aea7c95098dd723ff44",  # noqa: E501
     "workflows.parquet": "9b50e35d0f1bc78483052d5df44bf9c4de17ffad925c00e325c4f2e3961d9632",  # noqa: E501
-    "scores.parquet": "c11f29ecb1354dc998c8acb6536b226bea9ff1be35ef4918464694ff09fbbed9",  # noqa: E501
+    "scores.parquet": "aad1f48ec0d8350f1911188257f59fdc6d31a9578f28ddd0a55485625519d666",  # noqa: E501
     "repairs.parquet": "cd8ffb45d00e84ea4c51bff32b122c46d3beca31b9549c75fc77fd018427e3da",  # noqa: E501
 }
 BLIND = ("edges", "shuffled_pixels")  # controls: they never see the network, or a place
