@@ -19,7 +19,6 @@ from happymaps.networks.stacked import (
     can_stack,
     draw_rows,
     fit_stack,
-    reseed,
     set_beside,
     stack,
 )
@@ -136,8 +135,6 @@ def _make_ring(network: keras.Model, num: int, seed: int):
 
         return ring, blend
     copies = [copy_network(network) for _ in range(num)]
-    for copy in copies:
-        reseed(copy, seed)
     # What normalizations know of batches is mixed, too; states of dropout are not.
     kept = [[w for w in copy.variables if "float" in w.dtype] for copy in copies]
 
@@ -147,7 +144,7 @@ def _make_ring(network: keras.Model, num: int, seed: int):
             for variable, values in zip(alike, tf.unstack(mixed), strict=True):
                 variable.assign(values)
 
-    return set_beside(copies), blend
+    return set_beside(copies, seed=seed), blend
 
 
 def mix(values, coupling):

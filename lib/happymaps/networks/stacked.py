@@ -100,13 +100,14 @@ def take_out(stacked: keras.Model, model: keras.Model, at: int) -> keras.Model:
     return alone
 
 
-def set_beside(copies: list[keras.Model]) -> keras.Model:
+def set_beside(copies: list[keras.Model], *, seed: int = 0) -> keras.Model:
     """Return networks of any form as one, each with weights of its own.
 
     Slower than a stack, which it stands in for where there is no chain.
 
     Args:
         copies: With one input each, all of one shape; they are given other names.
+        seed: Of dropout and noise, the same in all copies.
 
     Returns:
         A network from (rows, copies, ...) to (rows, copies, outputs).
@@ -115,16 +116,9 @@ def set_beside(copies: list[keras.Model]) -> keras.Model:
     outputs = []
     for at, copy in enumerate(copies):
         copy.name = f"{copy.name}_{at}"
+        _reseed(copy, seed)
         outputs.append(copy(inputs[:, at])[:, None])
     return keras.Model(inputs, keras.ops.concatenate(outputs, axis=1))
-
-
-def reseed(network: keras.Model, seed: int) -> None:
-    """Let the random numbers of dropout and noise begin anew, in place."""
-    for position, layer in enumerate(network._flatten_layers()):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            generator.state.assign([seed + position, 0])
 
 
 def draw_rows(inputs: np.ndarray, targets: np.ndarray) -> Callable:
@@ -202,6 +196,14 @@ def stack_losses(
         for start in range(0, num_rows, size)
     ]
     return np.concatenate(parts).astype(np.float64)
+
+
+def _reseed(network: keras.Model, seed: int) -> None:
+    """Let the random numbers of dropout and noise begin anew, in place."""
+    for position, layer in enumerate(network._flatten_layers()):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign([seed + position, 0])
 
 
 def _chain(model: keras.Model) -> list | None:

@@ -123,9 +123,9 @@ def test_images_make_a_ring_and_statistics_of_normalization_are_mixed(monkeypatc
     network = keras.Sequential([keras.Input((6, 6, 1)), *form])
     rings, made = [], diffusion.set_beside
 
-    def keep(copies):
+    def keep(copies, **options):
         rings.append(copies)
-        return made(copies)
+        return made(copies, **options)
 
     monkeypatch.setattr(diffusion, "set_beside", keep)
     before = network.get_weights()

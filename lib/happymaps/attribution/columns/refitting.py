@@ -11,7 +11,6 @@ from happymaps.networks.row_losses import Targets
 from happymaps.networks.stacked import (
     can_stack,
     fit_stack,
-    reseed,
     set_beside,
     stack,
     stack_losses,
@@ -61,9 +60,7 @@ def refit_without(
             if can:
                 network = stack(start, len(part), seed=seed)
             else:
-                alone = copy_network(start)
-                reseed(alone, seed)
-                network = set_beside([alone])
+                network = set_beside([copy_network(start)], seed=seed)
             draw = _without(part, inputs, targets.values, learned)
             fit_stack(
                 network, draw, len(learned), targets.losses, seed=seed, **training
