@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -36,7 +37,11 @@ _MEANINGS = {
     "position": ("place of the finding on the page, 0 the first, -1 not told", "1"),
     "is_note": ("whether it is told as a note", "1"),
     "is_hit": ("whether the mark or place told touches the planted mark", "1"),
+    "strength": ("what was measured, whether it was told or not", "1"),
+    "is_pasted_hit": ("whether the pasted mark touches the planted one", "1"),
 }
+# What is measured of every network, told or not: higher is more suspect.
+STRENGTHS = ("pasted_mark", "sought_mark", "changes", "covering", "leveling", "labels")
 
 
 @sweepable
@@ -54,8 +59,9 @@ def measure_diagnosis(
         seed: As in `measure_flawed_network`.
 
     Returns:
-        `position`, `is_note`, `is_hit` `(kind,)` of each kind of finding, and what
-        shows whether the flaw took.
+        `position`, `is_note`, `is_hit` `(kind,)` of each kind of finding, `strength`
+        `(measured,)` of `STRENGTHS`, `is_pasted_hit`, and what shows whether the flaw
+        took.
 
     Raises:
         ValueError: As in `make_specimen`.
@@ -85,9 +91,16 @@ def measure_diagnosis(
         kind: marked and any(touches(w[:2], specimen.place, w[2:]) for w in each)
         for kind, each in windows.items()
     }
+    pasted = max(told["marks_tried"]["best"], key=lambda mark: mark["z"], default=None)
     variables = {
         **behavior,
         "planted": int(specimen.units.sum()),
+        "strength": ("measured", _measure_strengths(told)),
+        "is_pasted_hit": marked and pasted is not None and touches(
+            (pasted["row"], pasted["column"]),
+            specimen.place,
+            (pasted["height"], pasted["width"]),
+        ),
         "position": ("kind", [positions.get(kind, -1) for kind in KINDS]),
         "is_note": ("kind", [
             kind in positions and found[positions[kind]]["weight"] == "note"
@@ -97,7 +110,8 @@ def measure_diagnosis(
             kind in positions and hits.get(kind, False) for kind in KINDS
         ]),
     }  # fmt: skip
-    return label_variables(xr.Dataset(variables, {"kind": list(KINDS)}), _MEANINGS)
+    named = {"kind": list(KINDS), "measured": list(STRENGTHS)}
+    return label_variables(xr.Dataset(variables, named), _MEANINGS)
 
 
 def tabulate(networks: Mapping[tuple[str, int], xr.Dataset]) -> pd.DataFrame:
@@ -177,6 +191,29 @@ def count_missed(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
     flawed = table[table.took & ~table.plant.isin(CONTROLS)]
     missed = (~is_right(flawed)).groupby(flawed.plant, sort=False).agg(["sum", "size"])
     return {plant: (int(n), int(of)) for plant, n, of in missed.itertuples()}
+
+
+def _measure_strengths(told: Mapping) -> list[float]:
+    """Return, in the order of `STRENGTHS`, how strongly each speaks of a flaw.
+
+    The largest z of a pasted mark; by how many e-foldings the smallest mask that was
+    sought is smaller than the image; the largest share that one change of whole images,
+    or one covered window, turns; what equal light, contrast or color costs; the share
+    of labels that seem wrong.
+    """
+    tried = told["marks_tried"]
+    area = np.prod(told["model"]["input"][:2])
+    sizes = [mask["size"] or area for mask in tried["search"]]
+    lost = [each["accuracy_in_class"] - each["accuracy_leveled"]
+            for each in told["leveling"]]  # fmt: skip
+    return [
+        max((mark["z"] for mark in tried["best"]), default=0.0),
+        float(np.log(area / min(sizes, default=area))),
+        max((change["share"] for change in tried["changes"]), default=0.0),
+        told["covering"]["changed"] if told["covering"] else 0.0,
+        max(lost, default=0.0),
+        told["labels"]["wrong_share"],
+    ]
 
 
 def _as_dataset(part: Images):
