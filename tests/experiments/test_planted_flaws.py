@@ -242,19 +242,20 @@ def test_findings_are_counted_where_they_are_right_and_where_they_are_not():
         told_of("mark", place=0) | {"place hit": False},
         told_of("mark", place=0) | {"took": False},
         told_of("clean", units=0), told_of("clean"), told_of("benign", place=2),
+        told_of("wide", units=0),  # of which nothing is counted
     ])  # fmt: skip
     record = what_a_diagnosis_says.count_record(table)
     assert record["place"] == (1, 3, 1, 3)
-    assert record["units"] == (0, 0, 1, 3)
+    assert record["learned"] == (0, 0, 0, 3) and "units" not in record
     assert what_a_diagnosis_says.count_missed(table) == {"mark": (2, 3)}
     right = what_a_diagnosis_says.is_right(table)
-    assert right.tolist() == [True, False, False, True, False, False, False]
+    assert right.tolist() == [True, False, False, True, *[False] * 4]
 
 
 def test_what_a_page_says_of_its_findings_is_what_the_kept_table_holds():
     table = read_scores("diagnoses.parquet")
     counted = what_a_diagnosis_says.count_record(table)
-    assert set(counted) - set(RECORDS) == {"guessing", "learned", "units"}
+    assert set(counted) - set(RECORDS) == {"guessing", "learned"}
     for kind, each in RECORDS.items():
         assert tuple(each)[1:] == counted[kind]
     missed = what_a_diagnosis_says.count_missed(table)

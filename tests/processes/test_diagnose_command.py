@@ -98,7 +98,11 @@ def test_the_page_says_so_in_words(made):
 def test_the_command_prints_the_first_sentence_and_the_page(made):
     out, result = made
     assert "It names 100 % right" in result.stdout
-    assert "- 2 units of 5 in planted could go. They are dead" in result.stdout
+    findings = json.loads((out / "summary.json").read_text())["findings"]
+    for each in findings:
+        is_told = f"- {each['sentence']} {each['advice']}" in result.stdout
+        assert is_told == (each["weight"] != "note")
+    assert {each["weight"] for each in findings} >= {"note"}
     assert f"The diagnosis: {out / 'index.html'}" in result.stdout
 
 

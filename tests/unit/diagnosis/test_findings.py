@@ -365,6 +365,7 @@ def test_removal_is_claimed_only_as_it_was_measured(corner, findings):
     (layer,) = findings["removal"]["layers"]
     (told,) = found(findings)
     assert told["sentence"] == "2 units of 7 in conv2d_1 could go."
+    assert told["weight"] == "note"  # it is so of sound networks, too
     assert told["numbers"]["without as many others of a layer, at worst"] == 0.5
     layer["accuracy_after"] = 0.7
     (told,) = found(findings)

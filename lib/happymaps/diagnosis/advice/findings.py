@@ -49,7 +49,6 @@ HEADLINES = {
     "group": "It names {right} right, and its mistakes gather in one group.",
     "class": "It names {right} right, but one class clearly less often.",
     "learned": "It names {right} right, and its training images clearly more often.",
-    "units": "It names {right} right, and some of its units could go.",
     _NOTHING: "It names {right} right, and nothing measured here calls for a change.",
 }  # fmt: skip
 
