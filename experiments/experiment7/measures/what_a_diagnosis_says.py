@@ -92,11 +92,12 @@ def measure_diagnosis(
         kind: marked and any(touches(w[:2], specimen.place, w[2:]) for w in each)
         for kind, each in windows.items()
     }
-    pasted = max(told["marks_tried"]["best"], key=lambda mark: mark["z"], default=None)
+    tried = told["marks_tried"] or {"best": [], "search": [], "changes": []}
+    pasted = max(tried["best"], key=lambda mark: mark["z"], default=None)
     variables = {
         **behavior,
         "planted": int(specimen.units.sum()),
-        "strength": ("measured", _measure_strengths(told)),
+        "strength": ("measured", _measure_strengths(told, tried)),
         "is_pasted_hit": marked and pasted is not None and touches(
             (pasted["row"], pasted["column"]),
             specimen.place,
@@ -125,7 +126,8 @@ def tabulate(networks: Mapping[tuple[str, int], xr.Dataset]) -> pd.DataFrame:
         `plant`, `seed`, `pool` (`"test"`), `accuracy`, `turned`, `pruned`, `planted`,
         `took`, and of each kind of finding its position on the page (-1: not told, or
         only as a note where the kind is in `MEANT`); `<kind> hit` for marks and places;
-        `is_clear`, whether nothing but notes was told.
+        `is_clear`, whether nothing but notes was told; `measured <name>` of each of
+        `STRENGTHS`, and `pasted_mark hit`.
     """
     rows = []
     for (plant, seed), found in networks.items():
@@ -137,25 +139,50 @@ def tabulate(networks: Mapping[tuple[str, int], xr.Dataset]) -> pd.DataFrame:
         row |= position.where(~noted, -1).astype(int).to_dict()
         for kind in ("marks", "place"):
             row[f"{kind} hit"] = bool(found.is_hit.sel(kind=kind))
+        row |= {f"measured {name}": float(value)
+                for name, value in found.strength.to_series().items()}  # fmt: skip
+        row["pasted_mark hit"] = bool(found.is_pasted_hit)
         row["is_clear"] = bool(((position < 0) | found.is_note.to_series()).all())
         rows.append(row)
     table = pd.DataFrame(rows)
     return table.assign(took=took(table))
 
 
+def score_strengths(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return what was measured as scores of tools, beside `metrics` of the same seeds.
+
+    Args:
+        table: Of `tabulate`, or the kept one.
+        scores: Of `score_networks`, of networks with the same flaws and seeds.
+
+    Returns:
+        Rows as `detection_table` takes them, of networks in which the flaw took.
+    """
+    keys = ["plant", "seed"]
+    known = table[table.took]
+    metrics = scores[(scores.tool == "metrics") & scores.plant.isin(known.plant)]
+    metrics = metrics[metrics.took & (metrics.pool == "test")]
+    common = {"pool": "test", "took": True, "observer": "", "against": ""}
+    common |= {"hit": np.nan, "chance": np.nan}
+    parts = [metrics[[*keys, "score"]].assign(tool="metrics", **common)]
+    for name in STRENGTHS:
+        score = known[f"measured {name}"]
+        parts.append(known[keys].assign(tool=name, score=score, **common))
+    return pd.concat(parts, ignore_index=True)
+
+
 def is_right(table: pd.DataFrame) -> pd.Series:
     """Return of each network whether a finding was told that is about its flaw.
 
-    A mark that has one place must be touched by what is told of marks or places.
+    A mark or backdoor at one place must be touched by what is told of it.
     """
-    fixed = table.plant == "mark"
-    right = [
-        (table[kind] >= 0)
-        & table.plant.isin(plants)
-        & (table.get(f"{kind} hit", True) | ~fixed)
-        for kind, plants in MEANT.items()
-    ]
-    return pd.concat(right, axis=1).any(axis=1)
+    return pd.concat([_is_right(table, kind) for kind in MEANT], axis=1).any(axis=1)
+
+
+def _is_right(table: pd.DataFrame, kind: str) -> pd.Series:
+    fixed = table.plant.isin(["mark", "backdoor"])
+    hit = table.get(f"{kind} hit", True) | ~fixed
+    return (table[kind] >= 0) & table.plant.isin(MEANT[kind]) & hit
 
 
 def count_record(table: pd.DataFrame) -> dict[str, tuple[int, int, int, int]]:
@@ -174,7 +201,7 @@ def count_record(table: pd.DataFrame) -> dict[str, tuple[int, int, int, int]]:
     record = {}
     for kind, plants in MEANT.items():
         flawed = test[test.plant.isin(plants)]
-        told = is_right(flawed) & (flawed[kind] >= 0)
+        told = _is_right(flawed, kind)
         alarms = sound[kind] >= 0
         record[kind] = (int(told.sum()), len(flawed), int(alarms.sum()), len(sound))
     return record
@@ -197,7 +224,7 @@ def count_missed(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
     return {plant: (int(n), int(of)) for plant, n, of in missed.itertuples()}
 
 
-def _measure_strengths(told: Mapping) -> list[float]:
+def _measure_strengths(told: Mapping, tried: Mapping) -> list[float]:
     """Return, in the order of `STRENGTHS`, how strongly each speaks of a flaw.
 
     The largest z of a pasted mark; by how many e-foldings the smallest mask that was
@@ -205,11 +232,12 @@ def _measure_strengths(told: Mapping) -> list[float]:
     or one covered window, turns; what equal light, contrast or color costs; the share
     of labels that seem wrong.
     """
-    tried = told["marks_tried"]
     area = np.prod(told["model"]["input"][:2])
     sizes = [mask["size"] or area for mask in tried["search"]]
-    lost = [each["accuracy_in_class"] - each["accuracy_leveled"]
-            for each in told["leveling"]]  # fmt: skip
+    lost = [
+        min(each["accuracy"], each["accuracy_in_class"]) - each["accuracy_leveled"]
+        for each in told["leveling"]
+    ]
     return [
         max((mark["z"] for mark in tried["best"]), default=0.0),
         float(np.log(area / min(sizes, default=area))),
