@@ -13,15 +13,13 @@ from experiments.experiment7.measures import (
     tool_maps,
     what_a_diagnosis_says,
 )
+from experiments.experiment7.measures.alarms import false_alarms, thresholds
 from experiments.experiment7.measures.detection import (
-    KEPT,
     dealt_at_random,
     detection_table,
     draw_table,
-    false_alarms,
     gap_of_aurocs,
     name_flaws,
-    read_scores,
 )
 from experiments.experiment7.measures.does_the_repair_help import vary
 from experiments.experiment7.measures.drawing import draw_parts
@@ -32,6 +30,7 @@ from experiments.experiment7.measures.follow_the_page import (
     level_light,
     measure_workflow,
 )
+from experiments.experiment7.measures.kept import KEPT, read_scores
 from experiments.experiment7.measures.plants import PLANTS, Images, spoil
 from happymaps.diagnosis.advice.findings import HEADLINES
 from happymaps.diagnosis.advice.track_record import (
@@ -186,7 +185,38 @@ def test_the_table_tells_a_tool_that_sees_from_one_that_does_not():
     alarms = false_alarms(scores_of(4.0)).set_index("tool")
     assert alarms.benign.sharp == pytest.approx(0.1, abs=0.12)
     null = dealt_at_random(scores_of(4.0)).set_index("tool")
-    assert null.auroc.sharp == pytest.approx(0.5, abs=0.2)
+    assert null.auroc.sharp == pytest.approx(0.5, abs=0.2) and not null.detects.any()
+
+
+def test_what_cannot_be_told_of_few_networks_is_not_told():
+    few = scores_of(9.0)
+    few = few[(few.plant != "mark") | (few.seed < 203)]
+    table = detection_table(few).set_index("tool")
+    # Three of three: the share that gives this with .025 is .29.
+    assert table.auroc.sharp == table.high.sharp == 1
+    assert table.low.sharp == pytest.approx(0.025 ** (1 / 3))
+    assert not table.fails.sharp
+    blind = scores_of(0.0)
+    blind = blind[(blind.plant != "mark") | (blind.tool == "sharp")]
+    assert detection_table(blind).gain_low.isna().all()  # nothing to gain over
+    with pytest.raises(ValueError, match=r"two networks or more.*benign, clean, where"):
+        detection_table(few[few.plant != "mark"])
+
+
+def test_a_correction_is_over_what_is_asked():
+    scores = scores_of(0.9)
+    every = detection_table(scores).set_index("tool").p.sharp
+    claim = pd.DataFrame([{"plant": "mark", "tool": "sharp", "observer": ""}])
+    (asked,) = detection_table(scores, claims=claim).p
+    assert asked == pytest.approx(every / 2)
+
+
+def test_a_threshold_is_passed_by_a_tenth_at_most():
+    # Of 12, another one is above the largest with 1 / 13, above the next with 2 / 13.
+    rows = pd.DataFrame({"score": np.arange(12.0), "tool": "a", "observer": ""})
+    rows = rows.assign(pool="calibration", plant="clean")
+    assert thresholds(rows) == {("a", ""): 11}
+    assert thresholds(rows[:8]) == {}
 
 
 def test_the_picture_frames_what_passes():
@@ -197,6 +227,10 @@ def test_the_picture_frames_what_passes():
         "sharp",
     ]
     assert len(axes.patches) == 1
+    found = detection_table(scores_of(4.0))
+    again = found.assign(detects=False)
+    (dashed,) = draw_table(found, ["mark"], again).axes[0].patches
+    assert dashed.get_linestyle() not in ("-", "solid")
 
 
 def test_what_is_exchanged_between_images_stays_in_its_region(faces):

@@ -354,7 +354,7 @@ def test_an_interrupted_diagnosis_says_that_nothing_is_kept(tmp_path, keras):
     temporary.mkdir()
     process = subprocess.Popen(
         [*COMMAND, "diagnose", tmp_path / "net.keras", f"folder:{images}", "--out",
-         tmp_path / "out" / "page", "--steps", "100000"],
+         tmp_path / "out" / "page"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -362,7 +362,7 @@ def test_an_interrupted_diagnosis_says_that_nothing_is_kept(tmp_path, keras):
         preexec_fn=mind_signals,
     )  # fmt: skip
     for line in process.stdout:
-        if line.startswith("units"):
+        if line.startswith("marks"):
             break
     process.send_signal(signal.SIGHUP)
     said = process.communicate(timeout=120)[0]

@@ -1,8 +1,6 @@
 """How well scores tell flawed networks from others: the table of flaw and tool."""
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from experiments.experiment7.measures.alarms import thresholds
 from experiments.experiment7.measures.observers import CONTROLS
 from experiments.experiment7.measures.plants import MAIN
 from happymaps.evidence.agreement import auroc
@@ -20,37 +19,33 @@ from happymaps.evidence.claims import proportion_interval
 from happymaps.evidence.populations import adjust_by_holm
 from happymaps.evidence.resampling import resampled_interval
 
-# What the full run left beside the notebooks. Other bytes are another result.
-KEPT = {
-    "choices.parquet": "75e9979356ce48fb9740b43bb3702d77bb0e4f8a42a329860042f682a0f0b4b8",  # noqa: E501
-    "weights.parquet": "00fbaba2c0b9a4570cc675f7ecf801a69911a0b864e7e20dd1cbbb7ebec2f2ce",  # noqa: E501
-    "mnist_5k.parquet": "bbf8b70bc181cebd9243866ce2cdef8318bf500208cabb9aa405142a77f10631",  # noqa: E501
-    "cmu_faces.parquet": "3fd3cec95f0cb265c1786fbcdfebf9c0f3c0cdf100df43ccbf26e9cf6e25232d",  # noqa: E501
-    "confirming.parquet": "56c280474bff92dc88bc58bf8e6fde1bb056545a8c33d03bb92edfc398acf6d6",  # noqa: E501
-    "diagnoses.parquet": "efa3cb2c97705d168b186bcc75d3902b5bd011908b519aea7c95098dd723ff44",  # noqa: E501
-    "workflows.parquet": "9b50e35d0f1bc78483052d5df44bf9c4de17ffad925c00e325c4f2e3961d9632",  # noqa: E501
-    "scores.parquet": "aad1f48ec0d8350f1911188257f59fdc6d31a9578f28ddd0a55485625519d666",  # noqa: E501
-    "repairs.parquet": "cd8ffb45d00e84ea4c51bff32b122c46d3beca31b9549c75fc77fd018427e3da",  # noqa: E501
-}
 BLIND = ("edges", "shuffled_pixels")  # controls: they never see the network, or a place
 _DRAWS = 2000
 _LEAST, _LEAST_GAIN = 0.70, 0.05  # of criterion G1
-_ALARMS = 0.9  # quantile of the calibration's clean networks that is the threshold
 
 
-def detection_table(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def detection_table(
+    scores: pd.DataFrame, seed: int = 0, *, claims: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return one row for each flaw and tool with its observer.
 
     Args:
         scores: Of `score_networks`.
         seed: Of the bootstrap.
+        claims: `plant`, `tool`, `observer` of the rows that are asked about, where not
+            all are: Holm's correction is over these alone.
 
     Returns:
         `plant`, `tool`, `observer`, `num` (networks in which the flaw took), `auroc`
         against clean and benign test networks together, `low`, `high` (95 %, stratified
-        bootstrap), `gain_low` (lower bound of the gain over `metrics`, paired), `p`
-        (that the AUROC is .70 or less, Holm-adjusted over the table), `detects` (G1),
-        `found` (share beyond the threshold), `hits`, `hits_low` and `chance` (G2).
+        bootstrap; where none is out of order as of n of n), `gain_low`, `gain_high` (of
+        the gain over `metrics`, paired), `p` (that the AUROC is .70 or less,
+        Holm-adjusted over the rows), `detects` (G1), `fails` (it can be ruled out that
+        it does), `found` (share beyond the threshold, NaN without one), `hits`,
+        `hits_low` and `chance` (G2).
+
+    Raises:
+        ValueError: No flaw took in two networks.
     """
     test = scores[(scores.pool == "test") & scores.took]
     names = ["tool", "observer", "against", "plant"]
@@ -67,57 +62,67 @@ def detection_table(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         control = _controls(groups, tool, observer, against)
         draws = [rng.multinomial(n, np.full(n, 1 / n), _DRAWS) / n
                  for n in (len(flawed), len(control))]  # fmt: skip
-        basis = groups["metrics", "", "", plant].reindex(flawed.index)
-        others = _controls(groups, "metrics", "", "").reindex(control.index)
         wins, drawn = _compare(flawed, control, draws)
-        gained = drawn - _compare(basis, others, draws)[1]
+        gains = drawn - _draw_metrics(groups, plant, flawed, control, draws)
         low, high = np.quantile(drawn, [0.025, 0.975])
-        # Where none is out of order the bootstrap has no spread: the rule of three.
-        error = max(drawn.std(), 1 / min(len(flawed), len(control)) / 3)
+        # Where none is out of order the bootstrap has no spread.
+        fewest = min(len(flawed), len(control))
+        low = min(low, 0.025 ** (1 / fewest)) if wins == 1 else low
+        high = max(high, 1 - 0.025 ** (1 / fewest)) if wins == 0 else high
+        error = max(drawn.std(), 1 / fewest / 3)
+        limit = limits.get((tool, observer), np.nan)
         rows.append({
             "plant": plant, "tool": tool, "observer": observer, "num": len(flawed),
             "auroc": wins, "low": low, "high": high,
-            "gain_low": np.quantile(gained, 0.025),
+            "gain_low": np.quantile(gains, 0.025),
+            "gain_high": np.quantile(gains, 0.975),
             "p": stats.norm.sf((wins - _LEAST) / error),
-            "found": np.mean(flawed > limits.get((tool, observer), np.nan)),
+            "found": np.mean(flawed > limit) if np.isfinite(limit) else np.nan,
             **_hits(test, plant, tool, observer),
         })  # fmt: skip
-    table = pd.DataFrame(rows)
-    table["p"] = adjust_by_holm(table.p)
-    return table.assign(detects=(table.p < 0.05) & (table.gain_low > _LEAST_GAIN))
-
-
-def read_scores(name: str) -> pd.DataFrame:
-    """Return a table of the full run.
-
-    Raises:
-        ValueError: Another name, or a file that is not the one that was kept.
-    """
-    if name not in KEPT:
-        raise ValueError(f"name must be one of {', '.join(KEPT)}. Received: {name!r}.")
-    path = Path(__file__).parents[1] / name
-    if hashlib.sha256(path.read_bytes()).hexdigest() != KEPT[name]:
+    if not rows:
         raise ValueError(
-            f"{name} is not the table that the numbers here are of. Restore it with "
-            f"'git checkout {path.parent.name}/{name}', or give the plants to measure."
+            "A flaw must show in two networks or more to be told from others. Received "
+            f"scores of {', '.join(sorted(set(scores.plant)))}, where none does. Make "
+            "more networks, or other flaws."
         )
-    return pd.read_parquet(path)
+    table = pd.DataFrame(rows)
+    if claims is not None:
+        table = table.merge(claims[["plant", "tool", "observer"]])
+    table["p"] = adjust_by_holm(table.p)
+    return table.assign(
+        detects=(table.p < 0.05) & (table.gain_low > _LEAST_GAIN),
+        fails=(table.high < _LEAST) | (table.gain_high < _LEAST_GAIN),
+    )
 
 
-def draw_table(found: pd.DataFrame, plants: Sequence[str]) -> Figure:
+def draw_table(
+    found: pd.DataFrame, plants: Sequence[str], again: pd.DataFrame | None = None
+) -> Figure:
     """Return the table of flaw and tool as a picture.
+
+    What passes has a frame; if it was asked again, a dashed one where it did not pass.
 
     Args:
         found: Of `detection_table`.
         plants: The rows, from above.
+        again: The same of what passed, on other networks.
     """
     found = found[found.plant.isin(plants)]
+    if again is not None:
+        keys = ["plant", "tool", "observer"]
+        found = found.merge(again[[*keys, "detects"]], "left", keys, suffixes=("", "2"))
+        found["detects2"] = found.detects2.fillna(False).astype(bool)
+    else:
+        found = found.assign(detects2=found.detects)
     names = (found.tool + " " + found.observer).str.strip()
     table = found.assign(name=names).pivot_table(
-        index="plant", columns="name", values=["auroc", "detects"], sort=False
-    )
+        index="plant", columns="name", values=["auroc", "detects", "detects2"],
+        sort=False,
+    )  # fmt: skip
     values = table["auroc"].reindex(plants)
-    passed = table["detects"].reindex(plants).fillna(0)
+    passed, twice = (table[name].reindex(plants).fillna(0)
+                     for name in ("detects", "detects2"))  # fmt: skip
     values = values[["metrics", *values.columns.drop("metrics")]]
     height, width = values.shape
     figure, ax = plt.subplots(
@@ -133,13 +138,17 @@ def draw_table(found: pd.DataFrame, plants: Sequence[str]) -> Figure:
         ax.text(column, row, text, ha="center", va="center", fontsize=7,
                 color="white" if dark else "black")  # fmt: skip
         if passed[values.columns[column]].iat[row]:
-            box = plt.Rectangle((column - 0.46, row - 0.44), 0.92, 0.88, fill=False,
-                                edgecolor="black", linewidth=2)  # fmt: skip
+            style = "-" if twice[values.columns[column]].iat[row] else (0, (1.5, 1.5))
+            box = plt.Rectangle(
+                (column - 0.46, row - 0.44), 0.92, 0.88, fill=False, linewidth=2,
+                edgecolor="black", linestyle=style,
+            )  # fmt: skip
             ax.add_patch(box)
     labels = [name.replace("_", " ") for name in values.columns]
     ax.set_xticks(range(width), labels, rotation=90, fontsize=8)
     ax.set_yticks(range(height), [p.replace("_", " ") for p in plants], fontsize=8)
-    ax.set_title("Which tool sees which flaw (AUROC; frames pass)", fontsize=10)
+    frames = "frames pass" if again is None else "frames pass twice, dashed once"
+    ax.set_title(f"Which tool sees which flaw (AUROC; {frames})", fontsize=10)
     return figure
 
 
@@ -217,38 +226,21 @@ def name_flaws(scores: pd.DataFrame, tools: Sequence[str] = ()) -> pd.DataFrame:
     return table.index.to_frame(index=False).assign(kind=kinds, named=named)
 
 
-def thresholds(scores: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the score of each tool that flags a tenth of calibration's clean ones."""
-    chosen = scores[(scores.pool == "calibration") & (scores.plant == "clean")]
-    found = chosen.groupby(["tool", "observer"]).score.quantile(_ALARMS)
-    return found.to_dict()
-
-
-def false_alarms(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of clean and benign test networks beyond each threshold (G3)."""
-    limits = thresholds(scores)
-    test = scores[(scores.pool == "test") & scores.plant.isin(CONTROLS)]
-    rows = []
-    for (tool, observer), limit in limits.items():
-        mine = test[(test.tool == tool) & (test.observer == observer)]
-        row = {"tool": tool, "observer": observer}
-        for plant in CONTROLS:
-            alarms = mine[mine.plant == plant].score > limit
-            low, high = proportion_interval(int(alarms.sum()), len(alarms))
-            row |= {plant: alarms.mean(), f"{plant}_low": low, f"{plant}_high": high}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
 def dealt_at_random(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return each tool's AUROC for "flawed" where that is dealt at random (N5)."""
-    test = scores[(scores.pool == "test") & (scores.against == "")]
-    rng = np.random.default_rng(seed)
-    rows = []
-    for (tool, observer), mine in test.groupby(["tool", "observer"]):
-        dealt = rng.permutation(mine.plant.isin(CONTROLS).to_numpy())
-        rows.append((tool, observer, auroc(mine.score.to_numpy(), ~dealt)))
-    return pd.DataFrame(rows, columns=["tool", "observer", "auroc"])
+    """Return `detection_table` where the networks' flaws are dealt anew (N5).
+
+    Of tools that learn from no other flaws: these would have to learn anew.
+    """
+    is_dealt = (scores.pool == "test") & scores.took & (scores.against == "")
+    test, keys = scores[is_dealt], ["plant", "seed"]
+    networks = test[keys].drop_duplicates()
+    order = np.random.default_rng(seed).permutation(len(networks))
+    dealt = dict(zip(map(tuple, networks.to_numpy()),
+                     map(tuple, networks.to_numpy()[order]), strict=True))  # fmt: skip
+    given = [dealt[key] for key in zip(test.plant, test.seed, strict=True)]
+    test = test.assign(plant=[p for p, _ in given], seed=[n for _, n in given])
+    kept = scores[(scores.pool == "calibration") & (scores.against == "")]
+    return detection_table(pd.concat([kept, test]), seed)
 
 
 def _controls(groups: dict, tool: str, observer: str, against: str) -> pd.Series:
@@ -256,6 +248,23 @@ def _controls(groups: dict, tool: str, observer: str, against: str) -> pd.Series
     return pd.concat({
         plant: groups[tool, observer, against, plant] for plant in CONTROLS
     })  # fmt: skip
+
+
+def _draw_metrics(groups: dict, plant: str, flawed, control, draws) -> np.ndarray:
+    """Return the AUROC of `metrics` in networks drawn again, NaN where it is unknown.
+
+    Of those among the given that have it.
+    """
+    basis = groups.get(("metrics", "", "", plant), pd.Series(dtype=float))
+    sides = [basis.reindex(flawed.index),
+             _controls(groups, "metrics", "", "").reindex(control.index)]  # fmt: skip
+    known = [side.notna().to_numpy() for side in sides]
+    if not all(each.any() for each in known):
+        return np.full(_DRAWS, np.nan)
+    drawn = [draw[:, each] for draw, each in zip(draws, known, strict=True)]
+    totals = [np.maximum(each.sum(axis=1, keepdims=True), 1e-9) for each in drawn]
+    parts = [each / total for each, total in zip(drawn, totals, strict=True)]
+    return _compare(*(side.dropna() for side in sides), parts)[1]
 
 
 def _compare(flawed: pd.Series, control: pd.Series, draws) -> tuple[float, np.ndarray]:
