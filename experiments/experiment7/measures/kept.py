@@ -9,9 +9,9 @@ import pandas as pd
 KEPT = {
     "choices.parquet": "75e9979356ce48fb9740b43bb3702d77bb0e4f8a42a329860042f682a0f0b4b8",  # noqa: E501
     "weights.parquet": "00fbaba2c0b9a4570cc675f7ecf801a69911a0b864e7e20dd1cbbb7ebec2f2ce",  # noqa: E501
-    "mnist_5k.parquet": "bbf8b70bc181cebd9243866ce2cdef8318bf500208cabb9aa405142a77f10631",  # noqa: E501
-    "cmu_faces.parquet": "3fd3cec95f0cb265c1786fbcdfebf9c0f3c0cdf100df43ccbf26e9cf6e25232d",  # noqa: E501
-    "confirming.parquet": "56c280474bff92dc88bc58bf8e6fde1bb056545a8c33d03bb92edfc398acf6d6",  # noqa: E501
+    "mnist_5k.parquet": "38bde397a5b83e1018eac5387fca0cb4edbb97a5deb9febbcf5cd475d503390d",  # noqa: E501
+    "cmu_faces.parquet": "952c697d3ca4874f3fbd7454d944524ec868160900123df220cdfa36b9937347",  # noqa: E501
+    "confirming.parquet": "0d925d68bb59c25fd513628401940c9b8880dd4f2d043083957ccca6be2fb125",  # noqa: E501
     "diagnoses.parquet": "efa3cb2c97705d168b186bcc75d3902b5bd011908b519aea7c95098dd723ff44",  # noqa: E501
     "workflows.parquet": "9b50e35d0f1bc78483052d5df44bf9c4de17ffad925c00e325c4f2e3961d9632",  # noqa: E501
     "scores.parquet": "aad1f48ec0d8350f1911188257f59fdc6d31a9578f28ddd0a55485625519d666",  # noqa: E501
