@@ -48,6 +48,7 @@ def detection_table(
         ValueError: No flaw took in two networks.
     """
     test = scores[(scores.pool == "test") & scores.took]
+    test.attrs = {}  # every group would copy them
     names = ["tool", "observer", "against", "plant"]
     groups = {
         key: group.set_index("seed").score.dropna()
@@ -55,13 +56,20 @@ def detection_table(
     }
     rng = np.random.default_rng(seed)
     limits = thresholds(scores)
-    rows = []
+    keys = ["plant", "tool", "observer"]
+    asked = claims if claims is None else set(map(tuple, claims[keys].to_numpy()))
+    rows, drawn_of = [], {}
     for (tool, observer, against, plant), flawed in groups.items():
         if plant in CONTROLS or len(flawed) < 2:
             continue
+        if asked is not None and (plant, tool, observer) not in asked:
+            continue
         control = _controls(groups, tool, observer, against)
-        draws = [rng.multinomial(n, np.full(n, 1 / n), _DRAWS) / n
-                 for n in (len(flawed), len(control))]  # fmt: skip
+        for side in ((0, len(flawed)), (1, len(control))):
+            if side not in drawn_of:  # tools are judged by the same draws
+                n = side[1]
+                drawn_of[side] = rng.multinomial(n, np.full(n, 1 / n), _DRAWS) / n
+        draws = [drawn_of[0, len(flawed)], drawn_of[1, len(control)]]
         wins, drawn = _compare(flawed, control, draws)
         gains = drawn - _draw_metrics(groups, plant, flawed, control, draws)
         low, high = np.quantile(drawn, [0.025, 0.975])
@@ -87,8 +95,6 @@ def detection_table(
             "more networks, or other flaws."
         )
     table = pd.DataFrame(rows)
-    if claims is not None:
-        table = table.merge(claims[["plant", "tool", "observer"]])
     table["p"] = adjust_by_holm(table.p)
     return table.assign(
         detects=(table.p < 0.05) & (table.gain_low > _LEAST_GAIN),
@@ -271,8 +277,8 @@ def _compare(flawed: pd.Series, control: pd.Series, draws) -> tuple[float, np.nd
     """Return the AUROC, and that of networks drawn again, flawed and others apart."""
     signs = np.sign(flawed.to_numpy()[:, None] - control.to_numpy()[None])
     wins = (signs + 1) / 2
-    drawn = np.einsum("di,ij,dj->d", draws[0], wins, draws[1], optimize=True)
-    return float(wins.mean()), drawn
+    drawn = ((draws[0] @ wins) * draws[1]).sum(axis=1)
+    return float(wins.mean()), np.clip(drawn, 0, 1)
 
 
 def _hits(test: pd.DataFrame, plant: str, tool: str, observer: str) -> dict:
