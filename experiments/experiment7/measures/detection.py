@@ -107,7 +107,8 @@ def draw_table(
 ) -> Figure:
     """Return the table of flaw and tool as a picture.
 
-    What passes has a frame; if it was asked again, a dashed one where it did not pass.
+    What passes has a frame, but for controls; if it was asked again, a dashed one where
+    it did not pass.
 
     Args:
         found: Of `detection_table`.
@@ -115,6 +116,7 @@ def draw_table(
         again: The same of what passed, on other networks.
     """
     found = found[found.plant.isin(plants)]
+    found = found.assign(detects=found.detects & ~found.tool.isin(BLIND))
     if again is not None:
         keys = ["plant", "tool", "observer"]
         found = found.merge(again[[*keys, "detects"]], "left", keys, suffixes=("", "2"))

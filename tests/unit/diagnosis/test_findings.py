@@ -246,10 +246,17 @@ def test_wrong_labels_are_told_with_their_share_and_not_as_too_sure(findings):
     assert labels["images"][:3] == [0, 1, 2]
     sentence = "It is right about as often as it says."
     assert sentence not in conclude(findings, THRESHOLDS)["checked"]
+    few = {"wrong_share": 0.04}
+    findings["labels"] |= few
+    assert kinds(findings) == ["labels"]
     findings["labels"]["by_chance"] = 0.2  # as many may come by chance
     assert kinds(findings) == ["confidence"]
     doubt_labels(findings)
-    findings["labels"]["wrong_interval"] = [0.0, 0.07]  # may be none
+    findings["labels"] |= few | {"wrong_interval": [0.0, 0.07]}  # may be none
+    assert kinds(findings) == ["confidence"]
+    findings["labels"]["wrong_share"] = 0.05  # so many are told all the same
+    assert kinds(findings) == ["labels"]
+    findings["labels"]["suspected"] = []
     assert kinds(findings) == ["confidence"]
 
 

@@ -111,14 +111,12 @@ def told_groups(findings: Mapping, thresholds: Thresholds) -> list[dict]:
 
 
 def doubts_labels(findings: Mapping, thresholds: Thresholds) -> bool:
-    """Return whether more labels look wrong than chance and hard images would bring."""
+    """Return whether more labels look wrong than chance and hard images would bring.
+
+    Many do, or surely some and more confidently than by chance.
+    """
     labels = findings["labels"]
-    some = labels["wrong_interval"][0] >= thresholds.wrong_labels
-    return (
-        some
-        and bool(labels["suspected"])
-        and (
-            # Of a weak network and its neighbors, the model of the share is a poor one.
-            labels["by_chance"] <= thresholds.labels_by_chance
-        )
-    )
+    sure = labels["wrong_interval"][0] >= thresholds.wrong_labels
+    sure = sure and labels["by_chance"] <= thresholds.labels_by_chance
+    many = labels["wrong_share"] >= thresholds.many_labels
+    return bool(labels["suspected"]) and (sure or many)

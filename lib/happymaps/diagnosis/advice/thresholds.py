@@ -21,10 +21,12 @@ class Thresholds:
         low_recall: Recall of a class below which it is called weak, if the others are
             clearly better.
         least_images: Images of a class or group below which nothing is said of it.
+        many_labels: Lowest share of labels that seem wrong to be told though the
+            interval holds 0: no network tried whose labels are right had as much.
         wrong_labels: Lowest share of labels that are wrong, by the lower end of its
-            interval.
-        labels_by_chance: Highest probability that chance alone would contradict as
-            many labels confidently.
+            interval,
+        labels_by_chance: and highest probability that chance alone would contradict as
+            many labels confidently, for fewer to be told.
         covering: Share of predictions that covering one window must change to count.
         outstanding: Times the median of all windows that it must change.
         brightness: Share of predictions that a change of brightness by a tenth of the
@@ -40,6 +42,7 @@ class Thresholds:
     least_ece: float = 0.05
     low_recall: float = 0.8
     least_images: int = 10
+    many_labels: float = 0.05
     wrong_labels: float = 0.005
     labels_by_chance: float = 0.01
     covering: float = 0.1
