@@ -12,7 +12,7 @@ KEPT = {
     "mnist_5k.parquet": "38bde397a5b83e1018eac5387fca0cb4edbb97a5deb9febbcf5cd475d503390d",  # noqa: E501
     "cmu_faces.parquet": "952c697d3ca4874f3fbd7454d944524ec868160900123df220cdfa36b9937347",  # noqa: E501
     "confirming.parquet": "0d925d68bb59c25fd513628401940c9b8880dd4f2d043083957ccca6be2fb125",  # noqa: E501
-    "diagnoses.parquet": "efa3cb2c97705d168b186bcc75d3902b5bd011908b519aea7c95098dd723ff44",  # noqa: E501
+    "diagnoses.parquet": "51809ae728b49c0eac3945ba9fab84b513a6f099a51c3f0c6b5bbf568d8d631a",  # noqa: E501
     "workflows.parquet": "9b50e35d0f1bc78483052d5df44bf9c4de17ffad925c00e325c4f2e3961d9632",  # noqa: E501
     "scores.parquet": "aad1f48ec0d8350f1911188257f59fdc6d31a9578f28ddd0a55485625519d666",  # noqa: E501
     "repairs.parquet": "cd8ffb45d00e84ea4c51bff32b122c46d3beca31b9549c75fc77fd018427e3da",  # noqa: E501

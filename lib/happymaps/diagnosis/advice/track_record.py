@@ -50,28 +50,28 @@ class Record(NamedTuple):
 # Of findings that name a cause. Others, such as units that could go, say what was
 # measured, which is so of a sound network, too: flaws of units are not counted here.
 RECORDS = {
-    "preprocessing": Record("pixels fed otherwise than taught", 13, 17, 0, 32),
-    "class order": Record("classes in another order", 8, 8, 0, 32),
-    "marks": Record("a mark or a backdoor", 2, 23, 0, 32),
-    "place": Record("a mark at one place", 6, 8, 0, 32),
-    "labels": Record("a fifth of the labels wrong", 2, 5, 0, 32),
-    "cue": Record("a class that is mostly brighter", 8, 8, 0, 32),
+    "preprocessing": Record("pixels fed otherwise than taught", 35, 43, 0, 50),
+    "class order": Record("classes in another order", 20, 20, 0, 50),
+    "marks": Record("a mark or a backdoor", 6, 59, 0, 50),
+    "place": Record("a mark at one place", 18, 20, 3, 50),
+    "labels": Record("a fifth of the labels wrong", 12, 12, 0, 50),
+    "cue": Record("a class that is mostly brighter", 20, 20, 0, 50),
 }
 
 # What was planted, to networks with it that got no finding about it, and of how many.
 MISSED = {
-    "a mark at one place": (2, 8),
-    "a mark that moves": (7, 7),
-    "a brighter class": (0, 8),
-    "images of few people": (8, 8),
-    "wrong labels": (3, 5),
-    "pixels inverted": (0, 8),
-    "pixels darker": (4, 4),
-    "pixels faint": (0, 5),
-    "classes in another order": (0, 8),
-    "a backdoor": (6, 8),
-    "too short a training": (8, 8),
-    "last layers untrained": (3, 8),
+    "a mark at one place": (2, 20),
+    "a mark that moves": (18, 19),
+    "a brighter class": (0, 20),
+    "images of few people": (19, 19),
+    "wrong labels": (0, 12),
+    "pixels inverted": (0, 20),
+    "pixels darker": (8, 8),
+    "pixels faint": (0, 15),
+    "classes in another order": (0, 20),
+    "a backdoor": (15, 20),
+    "too short a training": (20, 20),
+    "last layers untrained": (4, 20),
 }
 
 

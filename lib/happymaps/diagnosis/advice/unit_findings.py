@@ -80,7 +80,7 @@ def _find_smaller(
     known = [accuracy for accuracy in controls if accuracy is not None]
     if known:
         numbers["without as many others of a layer, at worst"] = min(known)
-    # A note: so it was of all 32 sound networks of experiment 7.
+    # A note: so it was of all 50 sound networks of experiment 7.
     return finding(
         "units",
         "note",
