@@ -61,7 +61,7 @@ def test_links_within_the_page_lead_somewhere(page):
 
 def test_the_page_opens_with_one_sentence_and_at_most_three_findings(findings, page):
     assert texts(page, "h1") == [findings["headline"]]
-    assert len(findings["findings"]) == 5
+    assert len(findings["findings"]) == 4
     sentences = [each["sentence"] for each in findings["findings"]]
     said = [" ".join(each.split()) for each in sentences]
     assert texts(page, ".found .finding h3") == said[:3]
@@ -71,24 +71,36 @@ def test_the_page_opens_with_one_sentence_and_at_most_three_findings(findings, p
 
 
 def test_a_finding_shows_what_to_do_its_numbers_and_its_pictures(findings, page):
-    place, sure, group = page.select(".found .finding")
+    place, labels, group = page.select(".found .finding")
     assert place.img["src"] == "pictures/covering.webp"
     numbers = dict(zip(texts(place, "dt"), texts(place, "dd"), strict=True))
     assert numbers["answers that change"] == "33 % (26 to 42 %)"
-    assert sure.select_one("svg")
-    images = group.select("img")
-    assert [each["alt"] for each in images] == [
-        f"Image labeled {each['true']}, named {each['predicted']}"
-        for each in findings["findings"][2]["images"]
-    ]
-    assert len(images) == 4
+    for told, number in ((labels, 1), (group, 2)):
+        images = told.select("img")
+        assert [each["alt"] for each in images] == [
+            f"Image labeled {each['true']}, named {each['predicted']}"
+            for each in findings["findings"][number]["images"]
+        ]
+        assert len(images) == 4
+
+
+def test_a_network_that_is_too_sure_is_shown_by_its_calibration():
+    findings = make_findings()
+    findings["labels"]["suspected"] = []  # which would explain it
+    told = conclude(findings, THRESHOLDS)["findings"]
+    findings["findings"] = [each for each in told if each["kind"] == "confidence"]
+    pictures = make_pictures(findings=findings)
+    files = diagnosis_files(findings, make_units(), pictures, ("net", "mine"))
+    page = BeautifulSoup(files["index.html"], "html.parser")
+    assert page.select_one(".found .finding").select_one("svg")
 
 
 def test_a_finding_of_a_cause_says_how_often_such_findings_were_right(findings, page):
-    place, sure, _ = page.select(".found .finding")
-    (record,) = (e["record"] for e in findings["findings"] if e["kind"] == "place")
-    assert texts(place, ".sheet-note") == [record]
-    assert sure.select(".sheet-note") == []
+    place, labels, group = page.select(".found .finding")
+    records = {each["kind"]: each["record"] for each in findings["findings"]}
+    assert texts(place, ".sheet-note") == [records["place"]]
+    assert texts(labels, ".sheet-note") == [records["labels"]]
+    assert group.select(".sheet-note") == []
 
 
 def test_light_that_is_a_cue_is_shown_as_it_is_and_leveled():
