@@ -18,8 +18,10 @@ def test_a_plant_changes_its_window_alone_and_a_hit_must_touch_it():
     assert not plant.is_hit(found | {"width": 3}, ("a", "b"))
 
 
-def test_a_point_says_what_was_planted():
-    found = measure_marks(planted=True, num_learned=60, epochs=1, seed=3)
+def test_a_point_says_what_was_planted_and_the_same_again():
+    options = {"num_learned": 60, "epochs": 1, "seed": 3}
+    found, again = (measure_marks(planted=True, **options) for _ in range(2))
+    assert found.identical(again)
     assert bool(found.is_planted) and 0 <= float(found.planted_turns) <= 1
     shape = load_dataset("synthetic_faces", image_size=(30, 32)).images.shape[1:]
     assert found.image.shape == (2, *shape)

@@ -354,7 +354,7 @@ def test_an_interrupted_diagnosis_says_that_nothing_is_kept(tmp_path, keras):
     temporary.mkdir()
     process = subprocess.Popen(
         [*COMMAND, "diagnose", tmp_path / "net.keras", f"folder:{images}", "--out",
-         tmp_path / "out" / "page"],
+         tmp_path / "out" / "page", "--steps", "100000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -362,7 +362,7 @@ def test_an_interrupted_diagnosis_says_that_nothing_is_kept(tmp_path, keras):
         preexec_fn=mind_signals,
     )  # fmt: skip
     for line in process.stdout:
-        if line.startswith("marks"):
+        if line.startswith("units"):
             break
     process.send_signal(signal.SIGHUP)
     said = process.communicate(timeout=120)[0]

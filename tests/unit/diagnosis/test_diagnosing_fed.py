@@ -38,8 +38,8 @@ def by_red(mode: str) -> tuple[keras.Model, Dataset]:
 
 # Fed wrongly, its units are off, and that is told too.
 @pytest.mark.filterwarnings("ignore:The gradient of")
-def test_a_network_is_diagnosed_as_it_was_trained():
-    mode = "caffe"  # the one that turns colors around, too
+@pytest.mark.parametrize("mode", ["caffe", "torch"])
+def test_a_network_is_diagnosed_as_it_was_trained(mode):
     model, data = by_red(mode)
     wrong = diagnose(model, data, layers=["conv"], command="so", **QUICK)
     assert wrong.findings["performance"]["accuracy"] < 0.8
