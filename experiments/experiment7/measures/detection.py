@@ -1,5 +1,6 @@
 """How well scores tell flawed networks from others: the table of flaw and tool."""
 
+import functools
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -58,18 +59,19 @@ def detection_table(
     limits = thresholds(scores)
     keys = ["plant", "tool", "observer"]
     asked = claims if claims is None else set(map(tuple, claims[keys].to_numpy()))
-    rows, drawn_of = [], {}
+
+    @functools.cache  # tools are judged by the same draws
+    def draw(side: int, n: int) -> np.ndarray:
+        return rng.multinomial(n, np.full(n, 1 / n), _DRAWS) / n
+
+    rows = []
     for (tool, observer, against, plant), flawed in groups.items():
         if plant in CONTROLS or len(flawed) < 2:
             continue
         if asked is not None and (plant, tool, observer) not in asked:
             continue
         control = _controls(groups, tool, observer, against)
-        for side in ((0, len(flawed)), (1, len(control))):
-            if side not in drawn_of:  # tools are judged by the same draws
-                n = side[1]
-                drawn_of[side] = rng.multinomial(n, np.full(n, 1 / n), _DRAWS) / n
-        draws = [drawn_of[0, len(flawed)], drawn_of[1, len(control)]]
+        draws = [draw(0, len(flawed)), draw(1, len(control))]
         wins, drawn = _compare(flawed, control, draws)
         gains = drawn - _draw_metrics(groups, plant, flawed, control, draws)
         low, high = np.quantile(drawn, [0.025, 0.975])
